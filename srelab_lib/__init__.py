@@ -1,0 +1,1 @@
+"""Recorded or live, from signals to a root cause."""

@@ -1,0 +1,1 @@
+"""Bounded I/O: raw payloads in and out, no judgement."""

@@ -1,0 +1,237 @@
+"""A Kubernetes API server, read only by construction: raw JSON and logs, bounded in time, size and number."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from kubernetes import client as kube_client
+from kubernetes import config as kube_config
+
+from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.transport import MIB, POOL_SIZE, Params, Transport
+from srelab_lib.errors import ApiError, SettingsError, SourceError, TooLargeError, UnreachableError
+
+GET_BYTES = 16 * MIB
+LOG_BYTES = MIB
+PAGE_ITEMS = 500
+MAX_PAGES = 20
+
+# What may be sent other than a GET: a question to a model through the service proxy. It changes nothing in the cluster.
+_ASKS = re.compile(r"/api/v1/namespaces/[^/]+/services/[^/]+/proxy/api/(chat|show)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """The items of a list; `cut` is true when there are more than the bound on pages allows."""
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    cut: bool = False
+
+
+class KubernetesClient:
+    """Reads from one API server. Nothing here can create, change or delete an object."""
+
+    def __init__(self, transport: Transport, *, name: str) -> None:
+        self.name = name
+        self._transport = transport
+
+    @classmethod
+    def from_context(cls, context: str | None = None, *, kubeconfig: str | None = None) -> KubernetesClient:
+        """The cluster of a kubeconfig's context, the current one when None or empty.
+
+        Raises:
+            SettingsError: no such context; the hint names near ones.
+            UnreachableError: no usable kubeconfig.
+        """
+        path = kubeconfig or default_kubeconfig()
+        known, current = contexts(kubeconfig=path)
+        name = context or current
+        if not name or name not in known:
+            raise _unknown_context(name, known)
+        try:
+            api = kube_config.new_client_from_config(config_file=path, context=name, persist_config=False)
+        except (kube_config.ConfigException, OSError, KeyError, TypeError, ValueError) as error:
+            raise UnreachableError(
+                f"context {name!r} of the kubeconfig cannot be used: {error}",
+                source="kubeconfig",
+                hint=f"kubectl --context {name} get namespaces",
+            ) from error
+        return cls._of(api, name)
+
+    @classmethod
+    def in_cluster(cls) -> KubernetesClient:
+        """The cluster around this pod, as its ServiceAccount.
+
+        Raises:
+            UnreachableError: not in a pod, or a pod without a token.
+        """
+        configuration = kube_client.Configuration()
+        try:
+            kube_config.load_incluster_config(client_configuration=configuration)
+        except (kube_config.ConfigException, OSError) as error:
+            raise UnreachableError(
+                f"no credentials of a pod: {error}", source="in-cluster", hint="is automountServiceAccountToken false?"
+            ) from error
+        return cls._of(kube_client.ApiClient(configuration), "in-cluster")
+
+    @classmethod
+    def from_url(cls, url: str, *, name: str = "") -> KubernetesClient:
+        """A server that asks for no credentials: a recording's."""
+        return cls(Transport(url, name=name or url), name=name or url)
+
+    @classmethod
+    def _of(cls, api: kube_client.ApiClient, name: str) -> KubernetesClient:
+        manager = api.rest_client.pool_manager
+        manager.connection_pool_kw["maxsize"] = POOL_SIZE
+
+        def credentials() -> Mapping[str, str]:
+            headers: dict[str, str] = {}
+            api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+            return headers
+
+        return cls(Transport(api.configuration.host, pool=manager, headers=credentials, name=name), name=name)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def get(self, path: str, params: Params = None, *, deadline: Deadline, max_bytes: int = GET_BYTES) -> Any:
+        """One object or list as the server gave it, redacted.
+
+        Raises:
+            SourceError: and its kinds, ApiError with `status` among them.
+        """
+        return self._transport.json(path, params, deadline=deadline, max_bytes=max_bytes)
+
+    def list(
+        self, path: str, params: Params = None, *, deadline: Deadline, limit: int = PAGE_ITEMS
+    ) -> list[dict[str, Any]]:
+        """All items of a list.
+
+        Raises:
+            TooLargeError: more than MAX_PAGES pages; `read_list` gives what fits.
+            SourceError: and its kinds.
+        """
+        listing = self.read_list(path, params, deadline=deadline, limit=limit)
+        if listing.cut:
+            raise TooLargeError(f"more than {MAX_PAGES * limit} items", source=f"{self.name} {path}")
+        return listing.items
+
+    def read_list(
+        self,
+        path: str,
+        params: Params = None,
+        *,
+        deadline: Deadline,
+        limit: int = PAGE_ITEMS,
+        max_pages: int = MAX_PAGES,
+    ) -> Listing:
+        """The items of a list, page by page; a `continue` that expired begins again, once.
+
+        An item of a list has no `kind`; it gets the list's, with its apiVersion, as a single GET would give it.
+        """
+        try:
+            return self._pages(path, dict(params or {}), deadline, limit, max_pages)
+        except ApiError as error:
+            if error.status != 410:
+                raise
+        return self._pages(path, dict(params or {}), deadline, limit, max_pages)
+
+    def _pages(
+        self, path: str, params: dict[str, Any], deadline: Deadline, limit: int, max_pages: int
+    ) -> Listing:
+        items: list[dict[str, Any]] = []
+        for _ in range(max_pages):
+            page = self.get(path, {**params, "limit": limit}, deadline=deadline)
+            items += _items(page, f"{self.name} {path}")
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return Listing(items=items)
+            params["continue"] = token
+        return Listing(items=items, cut=True)
+
+    def log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        deadline: Deadline,
+        previous: bool = False,
+        tail_lines: int | None = None,
+        limit_bytes: int = LOG_BYTES,
+        since_time: datetime | None = None,
+        since_seconds: int | None = None,
+        timestamps: bool = True,
+    ) -> str:
+        """A container's log, redacted, without terminal colours; what is no UTF-8 becomes U+FFFD.
+
+        The server stops after `limit_bytes`, which it counts from the first line that it sends: with `tail_lines`
+        the newest lines are what is lost when both bind, so choose `limit_bytes` generously.
+
+        Raises:
+            SourceError: and its kinds; 400 when the container has not started, or has no previous one.
+        """
+        params: dict[str, str | int | bool] = {
+            "container": container, "timestamps": timestamps, "limitBytes": limit_bytes
+        }  # fmt: skip
+        if previous:
+            params["previous"] = True
+        if tail_lines is not None:
+            params["tailLines"] = tail_lines
+        if since_time is not None:
+            params["sinceTime"] = f"{since_time:%Y-%m-%dT%H:%M:%SZ}"
+        if since_seconds is not None:
+            params["sinceSeconds"] = since_seconds
+        path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
+        return self._transport.text(path, params, deadline=deadline, max_bytes=limit_bytes + MIB)
+
+    def proxy_url(self, namespace: str, service: str, port: int | str) -> str:
+        """The path of the service proxy, without a slash at its end."""
+        return f"/api/v1/namespaces/{quote(namespace)}/services/{quote(service)}:{port}/proxy"
+
+    def proxy(self, namespace: str, service: str, port: int | str) -> Transport:
+        """A Service's HTTP server through the API server, with the cluster's credentials; for GETs."""
+        name = f"{self.name} Service/{namespace}/{service}:{port}"
+        return self._transport.under(self.proxy_url(namespace, service, port), name=name)
+
+    def stream(self, method: str, path: str, body: Any = None, *, deadline: Deadline) -> Iterator[bytes]:
+        """Raw bytes as they arrive: a GET, or the POST of a question to Ollama through the service proxy.
+
+        Raises:
+            ValueError: any other request; the client stays read only.
+            SourceError: and its kinds.
+        """
+        if method != "GET" and not (method == "POST" and _ASKS.fullmatch(path)):
+            raise ValueError(f"{method} {path}: this client only reads")
+        return self._transport.stream(method, path, body=body, deadline=deadline)
+
+
+def default_kubeconfig() -> str:
+    """What kubectl reads: the files of KUBECONFIG, else ~/.kube/config."""
+    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+
+
+def contexts(*, kubeconfig: str | None = None) -> tuple[tuple[str, ...], str]:
+    """Names of the contexts and the current one; none and "" without a kubeconfig.
+
+    Raises:
+        SettingsError: a kubeconfig that cannot be read.
+    """
+    path = kubeconfig or default_kubeconfig()
+    if not any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part):
+        return (), ""
+    try:
+        found, current = kube_config.list_kube_config_contexts(config_file=path)
+    except kube_config.ConfigException as error:
+        # Also how the package says that there is no current context: the names are there all the same.
+        return _names_of(path, error), ""
+    return tuple(item["name"] for item in found), (current or {}).get("name", "")

@@ -1,0 +1,78 @@
+"""From tables to ranked candidates, evidence, timeline and verdict. Pure: same snapshot, same answer, byte for byte."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from srelab_lib.diagnosis.actions import suggest
+from srelab_lib.diagnosis.checks import CHECKS, Check
+from srelab_lib.diagnosis.evidence import ids_of, number
+from srelab_lib.diagnosis.rank import Ranked, rank
+from srelab_lib.diagnosis.timeline import build_timeline, changes_of, onsets_of, user_onsets
+from srelab_lib.diagnosis.verdict import judge
+from srelab_lib.model import Candidate, Diagnosis, EvidenceSet, Finding, Snapshot
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+MAX_CANDIDATES = 8
+MAX_ONSETS_AS_EVIDENCE = 4
+
+
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Runs every check over the snapshot, orders what they found and judges it.
+
+    Args:
+        snapshot: all tables of one window, with what could not be read in `missing`.
+
+    Returns:
+        Candidates with the root cause first, the findings they come from, and a verdict; also when nothing is found.
+    """
+    onsets, changes = onsets_of(snapshot), changes_of(snapshot)
+    felt = user_onsets(onsets)
+    began = min((onset.time for onset in felt if onset.time is not None), default=None)
+    found, quiet = _run_checks(snapshot)
+    ranked = rank(found, changes, began)
+    verdict = judge(ranked, onsets, snapshot.missing)
+    evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
+    return Diagnosis(
+        snapshot=snapshot,
+        verdict=verdict,
+        candidates=tuple(_candidate(item, evidence) for item in ranked[:MAX_CANDIDATES]),
+        findings=tuple(item.finding for item in ranked),
+        evidence=evidence,
+        onsets=onsets,
+        timeline=build_timeline(snapshot, ranked, changes, began),
+        actions=suggest(ranked[0] if ranked else None, verdict, snapshot),
+        checked=quiet,
+    )
+
+
+def _run_checks(snapshot: Snapshot) -> tuple[list[Finding], tuple[str, ...]]:
+    found: list[Finding] = []
+    quiet: list[str] = []
+    for check in CHECKS:
+        findings = list(check(snapshot))
+        found.extend(findings)
+        if not findings:
+            quiet.append(_title(check))
+    return found, tuple(quiet)
+
+
+def _title(check: Check) -> str:
+    name = check.__name__.removeprefix("check_").replace("_", " ")
+    return f"{name}: {(check.__doc__ or '').strip().splitlines()[0]}"
+
+
+def _candidate(item: Ranked, evidence: EvidenceSet) -> Candidate:
+    finding = item.finding
+    effects = sorted(item.effects, key=lambda effect: (effect.since or _NEVER, effect.summary))
+    return Candidate(
+        fault=finding.fault,
+        object=finding.object,
+        summary=finding.summary,
+        cause=finding.cause,
+        evidence=ids_of(item, evidence),
+        change=item.change,
+        since=finding.since,
+        why=item.why,
+        effects=tuple(effect.summary for effect in effects),
+    )

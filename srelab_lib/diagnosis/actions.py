@@ -1,0 +1,150 @@
+"""What to do next, as commands from templates. A person reads and pastes them; nothing here is ever executed.
+
+A template is filled with names that the cluster itself accepted, and each of them is checked again: what does not look
+like a Kubernetes name, a quantity or a commit leaves its command out, so no telemetry can shape a command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from string import Template
+
+from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.model import Action, Snapshot, Verdict, split_ref
+
+_ALLOWED: dict[str, re.Pattern[str]] = {
+    "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
+    "kind": re.compile(r"[a-z]{1,63}"),
+    "name": re.compile(r"[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
+    "container": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
+    "old": re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?"),
+    "commit": re.compile(r"[0-9a-f]{7,64}"),
+    "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
+    "related": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
+}
+_CONTROLLERS = frozenset({"deployment", "statefulset", "daemonset"})
+
+_ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $kind/$name")
+_REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
+_EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
+_EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
+_FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
+
+_FIX: dict[str, tuple[tuple[str, str], ...]] = {
+    "oom_killed": (
+        ("Set the limit back to what it was", "$kubectl set resources $kind/$name -c $container --limits=memory=$old"),
+    ),
+    "cpu_throttled": (
+        ("Set the limit back to what it was", "$kubectl set resources $kind/$name -c $container --limits=cpu=$old"),
+    ),
+    "memory_leak": (
+        ("Gain time: start fresh processes", "$kubectl rollout restart $kind/$name"),
+    ),
+    "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old"),),
+    "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
+    "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
+    "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$related"),),
+    "secret_missing": (("See which Secrets exist, names only", "$kubectl get secrets -o name"),),
+    "service_selector_mismatch": (("Compare with the pods' labels", "$kubectl get pods --show-labels"),),
+    "service_wrong_port": (("See which ports the pods declare", "$kubectl get endpointslices -o yaml"),),
+    "service_missing": (("See which Services exist", "$kubectl get services"),),
+    "network_policy_blocks": (("See what the policies allow", "$kubectl describe networkpolicies"),),
+    "quota_exceeded": (("See what uses the quota", "$kubectl describe resourcequotas"),),
+    "limit_range_violated": (("See the allowed range", "$kubectl describe limitranges"),),
+    "insufficient_cpu": (_FREE_NODE,),
+    "insufficient_memory": (_FREE_NODE,),
+    "insufficient_extended_resource": (_FREE_NODE,),
+    "node_selector_unmatched": (("Compare with the nodes' labels", "kubectl$context get nodes --show-labels"),),
+    "taint_untolerated": (("See the nodes' taints", "kubectl$context describe nodes"),),
+    "pvc_pending": (("See claims and classes", "$kubectl get pvc,storageclass"),),
+    "pvc_missing": (("See which claims exist", "$kubectl get pvc"),),
+    "storage_class_missing": (("See which classes exist", "kubectl$context get storageclass"),),
+    "ingress_class_missing": (("See which classes exist", "kubectl$context get ingressclass"),),
+    "ingress_backend_missing": (("See which Services exist", "$kubectl get services"),),
+    "rbac_denied": (("See what the account may do", "$kubectl auth can-i --list"),),
+    "webhook_unreachable": (
+        ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
+        ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
+    ),
+    "argo_out_of_sync": (("See how it differs from git", "$kubectl get application/$name -o yaml"),),
+}  # fmt: skip
+
+_INSPECT_CRASH = (
+    "Read why the last container ended",
+    "$kubectl logs $kind/$name -c $container --previous --tail=50 --timestamps",
+)
+_CRASHES = frozenset(
+    {"crash_app_exit", "crash_missing_env", "crash_bad_command", "container_killed", "init_container_failed"}
+)
+
+
+def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
+    """Fix first, then verify, then where to look further; empty when nothing is wrong."""
+    if top is None or verdict.outcome != "fault":
+        return _look_again(verdict, snapshot)
+    values = _values(top, snapshot)
+    kind = values.get("kind", "")
+    fixes = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top, kind) else []
+    fixes = [*_FIX.get(top.finding.fault, ()), *fixes] or [_EDIT]
+    verify = (
+        [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
+        if kind in _CONTROLLERS
+        else []
+    )
+    verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
+    inspect = [*([_INSPECT_CRASH] if top.finding.fault in _CRASHES else []), _EVENTS]
+    return (*_fill("fix", fixes, values), *_fill("verify", verify, values), *_fill("inspect", inspect, values))
+
+
+def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
+    if verdict.outcome == "no_fault":
+        return ()
+    templates = [
+        ("See what is not running", "$kubectl get pods -o wide"),
+        ("Read the events", "$kubectl get events --sort-by=.lastTimestamp"),
+    ]
+    return _fill("inspect", templates, _base(snapshot, snapshot.namespace))
+
+
+def _rolls_back(top: Ranked, kind: str) -> bool:
+    return kind in _CONTROLLERS and top.change is not None and bool(top.change.revision)
+
+
+def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
+    kind, namespace, name = split_ref(top.finding.object)
+    values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
+    change = top.change
+    if change is not None:
+        values |= {"old": change.old or "", "commit": change.commit}
+    values["container"] = _container(top, snapshot)
+    values["related"] = split_ref(top.finding.related[0])[2] if top.finding.related else ""
+    return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
+
+
+def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:
+    live = snapshot.source.kind == "live" and _ALLOWED["context"].fullmatch(snapshot.source.name)
+    context = f" --context {snapshot.source.name}" if live else ""
+    scoped = f" -n {namespace}" if namespace and _ALLOWED["namespace"].fullmatch(namespace) else ""
+    return {"context": context, "kubectl": f"kubectl{context}{scoped}"}
+
+
+def _is_allowed(key: str, value: str) -> bool:
+    return key == "context" or _ALLOWED[key].fullmatch(value) is not None
+
+
+def _container(top: Ranked, snapshot: Snapshot) -> str:
+    """The object's container that restarted most, or its first."""
+    rows = snapshot["containers"]
+    rows = rows[rows["object"] == top.finding.object].sort_values("restart_count", ascending=False, kind="stable")
+    return "" if rows.empty else str(rows.iloc[0]["container"])
+
+
+def _fill(kind: str, templates: Iterable[tuple[str, str]], values: Mapping[str, str]) -> tuple[Action, ...]:
+    actions = []
+    for purpose, template in templates:
+        needed = set(Template(template).get_identifiers())
+        if needed <= values.keys():
+            command = Template(template).substitute(values)
+            actions.append(Action(purpose=purpose, command=command, kind=kind))  # type: ignore[arg-type]
+    return tuple(actions)

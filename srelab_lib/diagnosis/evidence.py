@@ -1,0 +1,79 @@
+"""Numbered facts within a token budget: what the model sees and what the report cites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.model import Evidence, EvidenceSet, Fact, Onset
+from srelab_lib.tokens import estimate_tokens
+
+BUDGET_TOKENS = 1500
+FACT_TOKENS = 160
+"""Longest single fact: one hostile log line must not push out everything else."""
+LEAD_FACTS, OTHER_FACTS = 8, 3
+
+
+def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: int = BUDGET_TOKENS) -> EvidenceSet:
+    """Facts of the candidates in their order, then what users saw, until the budget is full; the rest is listed.
+
+    The first candidate's change comes first, so that a chain reads from its start.
+    """
+    kept: list[Evidence] = []
+    dropped: list[str] = []
+    used = 0
+    for fact in dict.fromkeys([*_facts(ranked), *map(metric_fact, onsets)]):
+        text = _bounded(fact.text)
+        item = Evidence(id=f"E{len(kept) + 1}", kind=fact.kind, object=fact.object, text=text, time=fact.time)
+        cost = estimate_tokens(f"{item.id} {item.source}: {item.text}\n")
+        if used + cost > budget_tokens:
+            dropped.append(f"{item.source}: {_clip(item.text, 120)}")
+            continue
+        kept.append(item)
+        used += cost
+        if text != fact.text:
+            dropped.append(f"the rest of {item.id}, {len(fact.text) - len(text)} characters")
+    return EvidenceSet(items=tuple(kept), dropped=tuple(dropped), tokens=used)
+
+
+def ids_of(ranked: Ranked, evidence: EvidenceSet) -> tuple[str, ...]:
+    """Ids of the evidence that carries one candidate."""
+    wanted = {(fact.kind, fact.object, _bounded(fact.text)) for fact in _own_facts(ranked)}
+    return tuple(item.id for item in evidence.items if (item.kind, item.object, item.text) in wanted)
+
+
+def metric_fact(onset: Onset) -> Fact:
+    """A change point as one line: `error_ratio went from 0.002 to 0.41 (ratio)`."""
+    began = " before the window" if onset.began_before_window else ""
+    text = f"{onset.signal} went from {onset.before:.3g} to {onset.after:.3g} {onset.unit}{began}"
+    return Fact(kind="metric", object=onset.object, text=text, time=onset.time)
+
+
+def _facts(ranked: Sequence[Ranked]) -> Iterable[Fact]:
+    for position, item in enumerate(ranked):
+        yield from _own_facts(item)[: LEAD_FACTS if position == 0 else OTHER_FACTS]
+
+
+def _own_facts(item: Ranked) -> list[Fact]:
+    change = item.change
+    if change is None:
+        return list(item.finding.facts)
+    named = f" (commit {change.commit[:7]})" if change.commit else ""
+    started = Fact(kind="change", object=change.object, text=change.text + named, time=change.time)
+    return [started, *item.finding.facts]
+
+
+def _bounded(text: str) -> str:
+    """The longest head of the text's one-line form that costs at most FACT_TOKENS."""
+    line = " ".join(text.split())
+    if estimate_tokens(line) <= FACT_TOKENS:
+        return line
+    low, high = 0, len(line)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if estimate_tokens(line[:middle]) <= FACT_TOKENS - 1 else (low, middle - 1)
+    return line[:low] + "…"
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

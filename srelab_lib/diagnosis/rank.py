@@ -1,0 +1,185 @@
+"""Orders candidates: cause before symptom, stated before inferred, changed before old. And says why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from srelab_lib.diagnosis.causality import TIER, can_cause
+from srelab_lib.model import Change, Fact, Finding
+
+SLACK = timedelta(seconds=90)
+"""How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
+
+CHANGE_REACH = timedelta(minutes=15)
+"""How long before the trouble a change may lie to be named as what started it."""
+
+_CHANGED_FIELD: dict[str, str] = {
+    "oom_killed": r"limits?\.?memory|memory.limit|resources|command|args|env|image",
+    "insufficient_memory": r"memory|resources|replicas",
+    "insufficient_cpu": r"cpu|resources|replicas",
+    "cpu_throttled": r"cpu|resources|env|image",
+    "image_not_found": r"image",
+    "image_never_pull": r"image",
+    "image_wrong_arch": r"image",
+    "crash_bad_command": r"command|args|image",
+    "crash_missing_env": r"env|image|command|args",
+    "crash_app_exit": r"env|image|command|args|config|data",
+    "dev_server_in_production": r"command|args|image|env",
+    "readiness_probe_misconfigured": r"readiness|probe|port|image|command|args",
+    "liveness_probe_misconfigured": r"liveness|probe|port|image|command|args",
+    "startup_probe_too_short": r"startup|liveness|probe|image",
+    "service_selector_mismatch": r"selector|label",
+    "service_wrong_port": r"port",
+    "node_selector_unmatched": r"nodeselector|affinity",
+    "taint_untolerated": r"taint|toleration",
+    "anti_affinity_unmet": r"affinity|replicas",
+    "scaled_to_zero": r"replicas|scale",
+    "configmap_missing": r"config|env|volume|created|deleted",
+    "configmap_key_missing": r"config|env|volume|data",
+    "configmap_wrong_value": r"data|config",
+    "secret_missing": r"secret|env|volume",
+    "secret_key_missing": r"secret|env|volume",
+    "service_account_missing": r"serviceaccount",
+    "network_policy_blocks": r"spec|created|ingress|egress|policy",
+    "quota_exceeded": r"hard|quota|spec|created|replicas|resources",
+    "limit_range_violated": r"limits|spec|created|resources",
+    "pvc_missing": r"volume|claim",
+    "storage_class_missing": r"storageclass|volume|created",
+    "node_cordoned": r"unschedulable|taint|cordon",
+    "ingress_class_missing": r"class",
+    "ingress_backend_missing": r"backend|rules|spec",
+    "init_container_failed": r"init",
+    "init_container_stuck": r"init",
+    "exception_storm": r"env|image|command|args|data|config",
+    "slow_dependency": r"env|image|data|config",
+    "memory_leak": r"env|image|command|args",
+}
+"""Which altered fields can have started a fault, as a pattern over `changes.field`; a fault not listed takes any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranked:
+    """A finding merged over its checks, in its place, with the change that started it and what follows from it."""
+
+    finding: Finding
+    change: Change | None
+    effects: tuple[Finding, ...]
+    explained_by: Finding | None
+    why: str
+
+    @property
+    def evidence_kinds(self) -> int:
+        """How many independent kinds of fact carry it."""
+        kinds = {fact.kind for fact in self.finding.facts}
+        return len(kinds | {"change"}) if self.change else len(kinds)
+
+
+def rank(findings: Iterable[Finding], changes: Sequence[Change], onset: datetime | None = None) -> tuple[Ranked, ...]:
+    """All findings merged and ordered, the root cause first.
+
+    Args:
+        findings: in any order; those of the same fault and object become one.
+        changes: of the window, in any order.
+        onset: when users or metrics first saw trouble; ties go to what began nearest to it.
+    """
+    merged = merge(findings)
+    causes = {id(effect): _root(effect, merged) for effect in merged}
+    ranked = []
+    for finding in merged:
+        cause = causes[id(finding)]
+        effects = tuple(other for other in merged if causes[id(other)] is finding)
+        change = starting_change(finding, changes)
+        ranked.append(
+            Ranked(
+                finding=finding, change=change, effects=effects, explained_by=cause, why=_why(finding, cause, change)
+            )
+        )
+    return tuple(sorted(ranked, key=lambda item: _order(item, onset)))
+
+
+def merge(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each fault and object: the strongest one's words, everyone's facts, the earliest time."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.fault, finding.object), []).append(finding)
+    return [_merge_group(sorted(group, key=lambda f: (-f.strength, f.summary))) for _, group in sorted(groups.items())]
+
+
+def _merge_group(group: list[Finding]) -> Finding:
+    facts: dict[tuple[str, str], Fact] = {}
+    for finding in group:
+        for fact in finding.facts:
+            facts.setdefault((fact.kind, fact.text), fact)
+    times = [finding.since for finding in group if finding.since is not None]
+    related = dict.fromkeys(ref for finding in group for ref in finding.related)
+    return replace(group[0], facts=tuple(facts.values()), since=min(times, default=None), related=tuple(related))
+
+
+def _root(effect: Finding, findings: Sequence[Finding]) -> Finding | None:
+    """The deepest finding that explains `effect`, or None when it stands for itself."""
+    causes = [cause for cause in findings if explains(cause, effect)]
+    return min(causes, key=lambda f: (TIER[f.fault], -f.strength, f.object, f.fault), default=None)
+
+
+def explains(cause: Finding, effect: Finding) -> bool:
+    """True when one finding can have brought about the other: causal order, a shared object, not later, not weaker.
+
+    A cause that is only suspected (strength 1) does not explain what a server states.
+    """
+    if cause is effect or (cause.strength == 1 and effect.strength > 1):
+        return False
+    if not can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object):
+        return False
+    touching = {cause.object, *cause.related} & {effect.object, *effect.related}
+    in_time = cause.since is None or effect.since is None or cause.since <= effect.since + SLACK
+    return bool(touching) and in_time
+
+
+def starting_change(finding: Finding, changes: Sequence[Change]) -> Change | None:
+    """The change that started a finding: of its object or a related one, of a field that can, last before it began."""
+    if finding.since is None:
+        return None
+    pattern = re.compile(_CHANGED_FIELD.get(finding.fault, r""), re.IGNORECASE)
+    objects = {finding.object, *finding.related}
+    fitting = [
+        change
+        for change in changes
+        if change.object in objects
+        and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
+        and pattern.search(change.field)
+    ]
+    return max(fitting, key=lambda c: (_directness(c, finding), c.time, c.text), default=None)
+
+
+def _directness(change: Change, finding: Finding) -> int:
+    """How near a change is to the finding: of its first-named field, of its own object, with a known old value."""
+    first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
+    named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
+    return 4 * named + 2 * (change.object == finding.object) + (change.old is not None)
+
+
+def _order(item: Ranked, onset: datetime | None) -> tuple[object, ...]:
+    finding = item.finding
+    distance = abs((finding.since - onset).total_seconds()) if onset and finding.since else float("inf")
+    return (
+        item.explained_by is not None,
+        -finding.strength,
+        -len(item.effects),
+        item.change is None,
+        -item.evidence_kinds,
+        TIER[finding.fault],
+        distance,
+        finding.object,
+        finding.fault,
+    )
+
+
+def _why(finding: Finding, cause: Finding | None, change: Change | None) -> str:
+    if cause is not None:
+        return f"it follows from {cause.fault} of {cause.object}"
+    stated = {3: "a server states it", 2: "its facts fit little else", 1: "it is a symptom that many faults share"}
+    started = f"; it began after a change: {change.text}" if change else ""
+    return f"nothing found explains it; {stated[finding.strength]}{started}"

@@ -1,0 +1,110 @@
+"""Everything with a time on one axis: changes, events, restarts, new log lines and the onset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.model import Change, Onset, Snapshot, Timeline, TimelineMark
+
+_TOLD_EVENTS = frozenset({"Killing", "ScalingReplicaSet", "SuccessfulRescale", "Preempted", "NodeNotReady", "Evicted"})
+"""Normal events that belong to the story; Warnings always do."""
+
+
+def build_timeline(
+    snapshot: Snapshot, ranked: Sequence[Ranked], changes: Iterable[Change], onset: datetime | None
+) -> Timeline:
+    """Marks inside the window, sorted; the onset is the given one, or when the first candidate began."""
+    marks = [*_change_marks(changes), *_event_marks(snapshot), *_restart_marks(snapshot), *_log_marks(snapshot)]
+    began = onset if onset is not None else (ranked[0].finding.since if ranked else None)
+    inside = [mark for mark in marks if snapshot.window.start <= mark.time <= snapshot.window.end]
+    order = sorted(set(inside), key=lambda mark: (mark.time, mark.kind, mark.object, mark.text))
+    return Timeline(marks=tuple(order), onset=began)
+
+
+def user_onsets(onsets: Iterable[Onset]) -> list[Onset]:
+    """Change points that users feel: more errors, more latency, less traffic."""
+    worse = {"error_ratio": 1, "latency_p95_seconds": 1, "request_rate": -1}
+    return [onset for onset in onsets if worse.get(onset.signal, 0) * onset.score > 0]
+
+
+def onsets_of(snapshot: Snapshot) -> tuple[Onset, ...]:
+    """The table of change points as nouns, strongest first."""
+    return tuple(
+        Onset(
+            signal=row["signal"],
+            object=row["object"],
+            time=_time(row["time"]),
+            before=row["before"],
+            after=row["after"],
+            score=row["score"],
+            unit=row["unit"],
+            began_before_window=bool(row["began_before_window"]),
+        )
+        for row in snapshot["onsets"].to_dict("records")
+    )
+
+
+def changes_of(snapshot: Snapshot) -> tuple[Change, ...]:
+    """The table of changes as nouns, in order of time."""
+    rows = snapshot["changes"].dropna(subset=["time"]).sort_values(["time", "object", "field"], kind="stable")
+    return tuple(
+        Change(
+            time=row["time"].to_pydatetime(),
+            object=row["object"],
+            field=row["field"] or "",
+            old=_text(row["old"]),
+            new=_text(row["new"]),
+            text=row["text"],
+            revision=_text(row["revision"]) or "",
+            commit=_text(row["commit"]) or "",
+            diff=_text(row["diff"]) or "",
+        )
+        for row in rows.to_dict("records")
+    )
+
+
+def _change_marks(changes: Iterable[Change]) -> Iterable[TimelineMark]:
+    for change in changes:
+        yield TimelineMark(time=change.time, kind="change", object=change.object, text=change.text)
+
+
+def _event_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
+    events = snapshot["events"]
+    told = events[(events["type"] == "Warning") | events["reason"].isin(_TOLD_EVENTS)]
+    for row in told.dropna(subset=["first_seen"]).to_dict("records"):
+        times = f" ({row['count']} times)" if pd.notna(row["count"]) and row["count"] > 1 else ""
+        text = f"{row['reason']}: {row['message']}{times}"
+        for time in dict.fromkeys((_time(row["first_seen"]), _time(row["last_seen"]))):
+            if time is not None:
+                yield TimelineMark(time=time, kind="event", object=row["object"] or row["involved"], text=text)
+
+
+def _restart_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
+    for row in snapshot["containers"].dropna(subset=["last_finished_at"]).to_dict("records"):
+        code = f" (exit {row['last_exit_code']})" if pd.notna(row["last_exit_code"]) else ""
+        text = f"{row['pod']}/{row['container']} ended: {row['last_reason'] or 'unknown reason'}{code}"
+        yield TimelineMark(
+            time=row["last_finished_at"].to_pydatetime(), kind="restart", object=row["object"], text=text
+        )
+
+
+def _log_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
+    templates = snapshot["log_templates"]
+    new = templates[templates["is_new"].fillna(value=False) & templates["level"].isin(["warning", "error", "critical"])]
+    for row in new.dropna(subset=["first_seen"]).to_dict("records"):
+        yield TimelineMark(
+            time=row["first_seen"].to_pydatetime(), kind="log", object=row["object"], text=row["template"]
+        )
+
+
+def _time(value: Any) -> datetime | None:
+    return None if pd.isna(value) else value.to_pydatetime()
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else str(value)

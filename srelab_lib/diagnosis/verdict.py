@@ -1,0 +1,121 @@
+"""The answer in one or two sentences, and how sure it is. It comes from the checks, always."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.diagnosis.timeline import user_onsets
+from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict
+
+ENOUGH_KINDS = 3
+"""Independent kinds of fact that make a verdict sure."""
+
+
+def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[Missing]) -> Verdict:
+    """`fault` when something is proved, `no_fault` when nothing is and all was seen, else `inconclusive`.
+
+    A mere symptom (strength 1) is a fault only when users feel it too; when a deciding source is missing it stays
+    inconclusive, since the source could name the cause.
+    """
+    felt = user_onsets(onsets)
+    deciding = [item for item in missing if item.deciding]
+    top = ranked[0] if ranked else None
+    if top is not None and (top.finding.strength > 1 or (felt and not deciding)):
+        return _fault(top, ranked, felt)
+    if deciding or felt or top is not None:
+        return _inconclusive(top, felt, deciding)
+    return _nothing("no_fault", "Nothing is wrong: no check found a fault.", "high", "every source answered")
+
+
+def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:
+    finding = top.finding
+    confidence, reason = _confidence(top, ranked)
+    sentence = f"{_sentence(finding.summary)} {_sentence(_because(top))}"
+    return Verdict(
+        outcome="fault",
+        fault=finding.fault,
+        object=finding.object,
+        summary=" ".join(part for part in (sentence, _effect(felt)) if part),
+        cause=finding.cause,
+        change=_change_text(top),
+        since=finding.since,
+        confidence=confidence,
+        confidence_reason=reason,
+    )
+
+
+def _because(top: Ranked) -> str:
+    change = top.change
+    since = f", since {top.finding.since:%H:%M:%S} UTC" if top.finding.since else ""
+    if change is None:
+        return f"Cause: {top.finding.cause}{since}"
+    commit = f"commit {change.commit[:7]}, " if change.commit else ""
+    return f"Cause: {top.finding.cause}; {change.text} ({commit}{change.time:%H:%M:%S} UTC){since}"
+
+
+def _change_text(top: Ranked) -> str | None:
+    if top.change is None:
+        return None
+    return f"{top.change.text} (commit {top.change.commit})" if top.change.commit else top.change.text
+
+
+def _effect(felt: Sequence[Onset]) -> str:
+    """What it did to users, from the strongest change point of what they feel."""
+    if not felt:
+        return ""
+    worst = max(felt, key=lambda onset: (abs(onset.score), onset.signal))
+    if worst.signal == "error_ratio":
+        return f"{worst.after:.0%} of requests to {worst.object} fail since then, {worst.before:.0%} before."
+    if worst.signal == "request_rate":
+        return f"{worst.object} answers {worst.after:.3g} requests/s, {worst.before:.3g} before."
+    return (
+        f"The slowest 5 % of requests to {worst.object} take {worst.after:.3g} s or more, {worst.before:.3g} s before."
+    )
+
+
+def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:
+    """From independent kinds of evidence and from rivals; never from what the model says of itself."""
+    rivals = [
+        item for item in ranked[1:] if item.explained_by is None and item.finding.strength >= top.finding.strength
+    ]
+    kinds = f"{top.evidence_kinds} independent kinds of evidence"
+    if top.finding.strength == 1:
+        return "low", f"only symptoms are seen, in {kinds}"
+    if rivals:
+        rival = rivals[0].finding
+        return "medium", f"{kinds}; {rival.fault} of {rival.object} stands beside it"
+    if top.evidence_kinds >= ENOUGH_KINDS or top.finding.strength == 3:
+        return "high", kinds if top.finding.strength < 3 else f"a server states it; {kinds}"
+    return "medium", kinds
+
+
+def _inconclusive(top: Ranked | None, felt: Sequence[Onset], deciding: Sequence[Missing]) -> Verdict:
+    seen = [_effect(felt)] if felt else ([_sentence(top.finding.summary)] if top else [])
+    if deciding:
+        sources = ", ".join(dict.fromkeys(item.source for item in deciding))
+        summary = " ".join([*seen, f"The cause cannot be told: {sources} could not be read."])
+        reason = "; ".join(f"{item.source}: {item.reason}" for item in deciding)
+    else:
+        summary = " ".join([*seen, "No check found what causes it."])
+        reason = "only symptoms are seen"
+    return _nothing("inconclusive", summary, "low", reason)
+
+
+def _nothing(outcome: Outcome, summary: str, confidence: Confidence, reason: str) -> Verdict:
+    return Verdict(
+        outcome=outcome,
+        fault=None,
+        object=None,
+        summary=summary,
+        cause="",
+        change=None,
+        since=None,
+        confidence=confidence,
+        confidence_reason=reason,
+    )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,89 @@
+"""The whole flow on one page: collect, diagnose, render, explain, render again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from srelab_lib import diagnosis as _diagnosis
+from srelab_lib import explanation, reports
+from srelab_lib.clients.kubernetes import KubernetesClient
+from srelab_lib.clients.ollama import OllamaClient
+from srelab_lib.model import Analysis, Diagnosis, RunInfo, Snapshot
+from srelab_lib.settings import Settings
+from srelab_lib.sources.connect import connect
+from srelab_lib.sources.snapshot import collect as _collect
+
+Progress = Callable[[str], None]
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The working copy: notebooks/, incidents/ and runs/ lie in it."""
+
+OLLAMA_SERVICE = ("default", "ollama-svc", 80)
+LOCAL_OLLAMA = "http://localhost:11434"
+
+
+def utc_now() -> datetime:
+    """The one place where a run asks for the time."""
+    return datetime.now(UTC)
+
+
+def silent(_: str) -> None:
+    """Progress for nobody."""
+
+
+def collect(settings: Settings, *, now: datetime | None = None, progress: Progress = silent) -> Snapshot:
+    """Reads everything that the window holds; the only part that waits.
+
+    Raises:
+        SettingsError: an unknown context or a parameter that fits no source.
+        SourceError: the cluster does not answer, or namespace or incident do not exist.
+    """
+    moment = now or utc_now()
+    with connect(settings, incidents_dir=PROJECT / "incidents", now=moment, progress=progress) as connection:
+        return _collect(connection, progress=progress)
+
+
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Ranked candidates, evidence, timeline and verdict. Pure."""
+    return _diagnosis.diagnose(snapshot)
+
+
+def explain(diagnosis: Diagnosis, settings: Settings, *, progress: Progress = silent) -> Analysis:
+    """The model's words on a diagnosis, each claim checked; never raises for a model that is slow, down or wrong."""
+    with _ollama(settings, diagnosis.snapshot) as client:
+        return explanation.explain(
+            diagnosis,
+            client,
+            model=settings.model,
+            deadline_seconds=settings.model_deadline_seconds,
+            progress=progress,
+        )
+
+
+def render(
+    diagnosis: Diagnosis, settings: Settings, folder: Path, analysis: Analysis | None = None
+) -> dict[str, Path]:
+    """Writes report.html, report.md, report.json and the figures, each atomically.
+
+    Call it before `explain` and again after it: the report is on disk before a model is asked.
+    """
+    run = RunInfo(settings=settings_of(settings), versions=_versions(diagnosis.snapshot))
+    return reports.render(diagnosis, analysis, folder, run=run)
+
+
+def output_folder(settings: Settings, *, now: datetime | None = None) -> Path:
+    """Where a run's files go: `output_dir` as given, or runs/<UTC>-<source>/ in the working copy."""
+    if settings.output_dir:
+        return Path(settings.output_dir).absolute()
+    return PROJECT / "runs" / f"{now or utc_now():%Y%m%dT%H%M%SZ}-{settings.source}"
+
+
+@contextmanager
+def _ollama(settings: Settings, snapshot: Snapshot) -> Iterator[OllamaClient]:
+    raise NotImplementedError
+    yield

@@ -1,0 +1,1 @@
+"""From raw payloads to tables: pure functions, no input or output."""

@@ -1,0 +1,88 @@
+"""Parameters are validated strictly: a typo is an error with a hint."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from srelab_lib.errors import SettingsError
+from srelab_lib.model import TimeWindow
+from srelab_lib.settings import Settings, from_env, from_notebook, load_settings, parse_time
+
+
+def test_a_typo_in_a_name_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingsError, match=r"unknown parameter 'namspace'\nhint: did you mean 'namespace'\?"):
+        load_settings({"namspace": "default"})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"minutes": "15"},
+        {"minutes": True},
+        {"minutes": -1},
+        {"minutes": 1441},
+        {"source": "live cluster"},
+        {"source": "live", "incident": "healthy"},
+        {"source": "incident", "context": "kind-sre-lab"},
+        {"namespace": "Default"},
+        {"namespace": "a/../b"},
+        {"namespace": 7},
+        {"incident": "../secrets"},
+        {"end": "yesterday"},
+        {"end": "2026-01-31T12:00:00"},
+        {"prometheus_url": "localhost:9090"},
+        {"prometheus_url": "http://"},
+        {"ollama_url": "http://localhost:99999"},
+        {"model": ""},
+        {"model": "phi3; rm -rf /"},
+        {"model_deadline_seconds": 3601},
+    ],
+)
+def test_a_value_that_cannot_be_right_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(SettingsError):
+        load_settings(values)
+
+
+def test_a_close_source_is_suggested() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'incident'"):
+        load_settings({"source": "incidnet"})
+
+
+def test_from_env_converts_whole_numbers_only() -> None:
+    settings = from_env({"SRELAB_MINUTES": "30", "SRELAB_NAMESPACE": "shop", "HOME": "/"})
+    assert settings == Settings(minutes=30, namespace="shop")
+    with pytest.raises(SettingsError, match="SRELAB_MINUTES='3O' is not a whole number"):
+        from_env({"SRELAB_MINUTES": "3O"})
+
+
+def test_from_notebook_reads_parameters_and_ignores_other_variables() -> None:
+    namespace = {"minutes": 20, "Image": object, "x": 1, "In": ["", "minutes = 0", "x = 1"]}
+    assert from_notebook(namespace) == Settings(minutes=20)
+
+
+def test_from_notebook_refuses_an_injected_name_that_no_parameter_has() -> None:
+    namespace = {"minutes": 20, "minuts": 5, "In": ["", "minutes = 20", "# Parameters\nminuts = 5\n"]}
+    with pytest.raises(SettingsError, match="did you mean 'minutes'"):
+        from_notebook(namespace)
+
+
+def test_times_are_utc() -> None:
+    assert parse_time("2026-01-31T14:00:00+02:00") == datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_a_window_ends_after_it_starts_and_widens_to_the_left() -> None:
+    end = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    window = TimeWindow.last(minutes=15, now=end)
+    assert window.widened().start == datetime(2026, 1, 31, 11, 30, tzinfo=UTC)
+    assert window.widened().end == end
+    with pytest.raises(SettingsError):
+        TimeWindow(start=end, end=end)
+
+
+@pytest.mark.parametrize(("minutes", "step"), [(1, 10), (30, 10), (31, 20), (60, 20), (1440, 480)])
+def test_a_range_query_has_at_most_181_points(minutes: int, step: int) -> None:
+    window = TimeWindow.last(minutes=minutes, now=datetime(2026, 1, 31, 12, tzinfo=UTC))
+    assert window.step_seconds == step
+    assert window.seconds / window.step_seconds <= 181
