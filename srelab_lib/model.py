@@ -304,3 +304,18 @@ class Analysis:
     prompt_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunInfo:
+    """What a report says of the run that made it; where the signals come from stands in the snapshot.
+
+    Attributes:
+        settings: the parameters, without anything that is secret.
+        versions: of the library and of what it stands on.
+        seconds: of the whole run so far; None is what collecting and the model took.
+    """
+
+    settings: Mapping[str, str | int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None

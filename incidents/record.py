@@ -1,0 +1,128 @@
+"""Makes the recorded incidents again, from nothing, on the lab's cluster.
+
+    python incidents/record.py                          # every incident, several at a time
+    python incidents/record.py oom-memory-limit healthy
+
+Each one gets a namespace of its own, deploys the app into it, lets it run, breaks it, waits until the damage shows, and
+records what the servers say. The namespace is deleted after it, unless it is `default`, where the app is healed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from scenarios import SCENARIOS, Scenario
+
+from srelab_lib.model import TimeWindow
+from srelab_lib.settings import LAB_CONTEXT
+
+HERE = Path(__file__).resolve().parent
+APP = HERE.parent / "k8s" / "manifests" / "broken-app"
+SETTLE_SECONDS = 75
+AT_ONCE = 7
+
+
+class Cluster:
+    """kubectl in one namespace of the lab's cluster, and never in another cluster."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints.
+
+        Raises:
+            RuntimeError: it failed, with its words.
+        """
+        command = ["kubectl", "--context", LAB_CONTEXT, "--namespace", self.namespace, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def patch(self, target: str, patch: Mapping[str, Any]) -> None:
+        """Strategic merge patch of `deployment/web`."""
+        self.kubectl("patch", target, "--patch", yaml.safe_dump(patch))
+
+    def patch_container(self, **fields: Any) -> None:
+        """Changes fields of the app's container."""
+        spec = {"template": {"spec": {"containers": [{"name": "broken-app", **fields}]}}}
+        self.patch("deployment/broken-app", {"spec": spec})
+
+    def switch(self, name: str, value: float, *, app: str = "broken-app") -> None:
+        """Sets a fault switch in every pod of an app, through the API server."""
+        for pod in self.kubectl("get", "pods", "-l", f"app.kubernetes.io/name={app}", "-o", "name").split():
+            path = f"/api/v1/namespaces/{self.namespace}/{pod.replace('pod/', 'pods/')}:8080/proxy/faults/{name}"
+            self.kubectl("create", "--raw", path, "-f", "-", stdin=str(value))
+
+
+@contextmanager
+def namespace_for(scenario: Scenario) -> Iterator[Cluster]:
+    """A namespace with the healthy app in it; gone afterwards, or healed where it is `default`."""
+    cluster = Cluster(scenario.namespace or f"shop-{scenario.name}")
+    own = cluster.namespace != "default"
+    if own:
+        cluster.kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found")
+        cluster.kubectl("create", "namespace", cluster.namespace)
+    try:
+        cluster.kubectl("apply", "-k", str(APP))
+        yield cluster
+    finally:
+        if own:
+            cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
+        else:
+            cluster.kubectl("replace", "-k", str(APP), "--force")
+
+
+def make(scenario: Scenario) -> str:
+    """Makes one incident and records it; returns a line on it."""
+    started = time.monotonic()
+    with namespace_for(scenario) as cluster:
+        scenario.prepare(cluster)
+        cluster.kubectl("rollout", "status", "deployment", "--timeout=240s")
+        time.sleep(SETTLE_SECONDS + scenario.baseline_seconds)
+        scenario.inject(cluster)
+        time.sleep(scenario.damage_seconds)
+        end = datetime.now(UTC).replace(microsecond=0)
+        length = timedelta(seconds=scenario.baseline_seconds + scenario.damage_seconds)
+        folder = save(scenario, cluster.namespace, TimeWindow(start=end - length, end=end))
+    size = sum(path.stat().st_size for path in folder.iterdir()) // 1024
+    return f"{scenario.name}: {size} KiB in {time.monotonic() - started:.0f} s"
+
+
+def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
+    """Records one namespace over the window."""
+    raise NotImplementedError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Makes the incidents that are named, or all; 1 when one of them failed."""
+    parser = argparse.ArgumentParser(description="Makes the recorded incidents again on the lab's cluster.")
+    parser.add_argument("names", nargs="*", metavar="INCIDENT", help="default: all")
+    names = parser.parse_args(arguments).names
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    if unknown := set(names) - known.keys():
+        parser.error(f"no incident {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    failed = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for future in [pool.submit(make, known[name]) for name in names or known]:
+            try:
+                print(future.result(), flush=True)
+            except RuntimeError as error:
+                failed = 1
+                print(f"failed: {error}", file=sys.stderr, flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

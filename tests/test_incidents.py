@@ -1,0 +1,83 @@
+"""Every recorded incident is diagnosed: outcome, fault, object, what must be cited, and nothing on the controls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srelab_lib import collect, diagnose
+from srelab_lib.model import Diagnosis, Finding
+from srelab_lib.settings import Settings
+
+INCIDENTS = Path(__file__).resolve().parent.parent / "incidents"
+NAMES = sorted(path.parent.name for path in INCIDENTS.glob("*/truth.json"))
+FAULTS = [name for name in NAMES if json.loads((INCIDENTS / name / "truth.json").read_text())["outcome"] == "fault"]
+
+
+def truth_of(name: str) -> dict[str, Any]:
+    truth: dict[str, Any] = json.loads((INCIDENTS / name / "truth.json").read_text(encoding="utf-8"))
+    return truth
+
+
+@pytest.fixture(scope="module")
+def diagnoses() -> dict[str, Diagnosis]:
+    return {name: diagnose(collect(Settings(source="incident", incident=name))) for name in NAMES}
+
+
+def cited(finding: Finding, diagnosis: Diagnosis) -> str:
+    """Everything that a finding rests on: its facts, and the change that its candidate names."""
+    candidates = [c for c in diagnosis.candidates if (c.fault, c.object) == (finding.fault, finding.object)]
+    changes = [candidate.change.text for candidate in candidates if candidate.change]
+    return "\n".join([*(fact.text for fact in finding.facts), *changes])
+
+
+def test_there_are_at_least_ten_incidents() -> None:
+    assert len(NAMES) >= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outcome(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    verdict = diagnoses[name].verdict
+    assert verdict.outcome == truth_of(name)["outcome"], verdict.summary
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_and_object_come_first(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    expected = [(fault["fault"], fault["object"]) for fault in truth_of(name)["faults"]]
+    actual = [(candidate.fault, candidate.object) for candidate in diagnoses[name].candidates[: len(expected)]]
+    assert sorted(actual) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_must_be_cited_is_cited(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    for fault in truth_of(name)["faults"]:
+        findings = [f for f in diagnoses[name].findings if (f.fault, f.object) == (fault["fault"], fault["object"])]
+        text = cited(findings[0], diagnoses[name])
+        for alternatives in fault["must_cite"]:
+            assert any(word in text for word in alternatives), (alternatives, text)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_change_is_named(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    changes = [fault["change"] for fault in truth_of(name)["faults"] if fault["change"]]
+    assert bool(diagnoses[name].verdict.change) == bool(changes)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in FAULTS])
+def test_controls_have_no_findings(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    if truth_of(name)["outcome"] == "no_fault":
+        assert [(f.fault, f.object, f.summary) for f in diagnoses[name].findings] == []
+    else:
+        assert diagnoses[name].verdict.fault is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_snapshot_gives_the_same_answer(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    again = diagnose(diagnoses[name].snapshot)
+    assert again.verdict == diagnoses[name].verdict
+    assert again.candidates == diagnoses[name].candidates
+    assert again.evidence == diagnoses[name].evidence
+    assert again.timeline == diagnoses[name].timeline

@@ -1,0 +1,111 @@
+"""Cause before symptom, stated before inferred, and a reason for each place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from srelab_lib.diagnosis import causality
+from srelab_lib.diagnosis.rank import explains, merge, rank
+from srelab_lib.faults import FAULTS
+from srelab_lib.model import Change, Fact, Finding
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+WEB = "Deployment/shop/web"
+DB = "StatefulSet/shop/db"
+
+
+def finding(fault: str, obj: str = WEB, minute: float | None = 0, **fields: Any) -> Finding:
+    since = None if minute is None else NOON + timedelta(minutes=minute)
+    facts = fields.pop("facts", (Fact(kind="status", object=obj, text=f"{fault} seen", time=since),))
+    values = {"summary": f"{obj} has {fault}", "cause": fault, "since": since, "facts": facts} | fields
+    return Finding(fault=fault, object=obj, **values)
+
+
+def change(field: str, obj: str = WEB, minute: float = -1, **fields: Any) -> Change:
+    values = {"old": "256Mi", "new": "10Mi", "text": f"{field} of {obj} changed", "revision": "2"} | fields
+    return Change(time=NOON + timedelta(minutes=minute), object=obj, field=field, **values)
+
+
+def order(*findings: Finding, changes: tuple[Change, ...] = ()) -> list[tuple[str, str]]:
+    return [(item.finding.fault, item.finding.object) for item in rank(findings, changes)]
+
+
+def test_every_fault_has_a_tier() -> None:
+    assert causality.TIER.keys() == FAULTS.keys()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_no_pair_of_faults_causes_each_other(same: bool) -> None:
+    both = [
+        (a, b)
+        for a in FAULTS
+        for b in FAULTS
+        if causality.can_cause(a, b, same_object=same) and causality.can_cause(b, a, same_object=same)
+    ]
+    assert both == []
+
+
+def test_the_cause_stands_before_its_effects_in_any_input_order() -> None:
+    findings = (
+        finding("exception_storm", minute=2, strength=3),
+        finding("rollout_stuck", minute=1),
+        finding("oom_killed"),
+    )
+    expected = ["oom_killed", "rollout_stuck", "exception_storm"]
+    assert order(*findings)[0] == ("oom_killed", WEB)
+    assert sorted(fault for fault, _ in order(*reversed(findings))) == sorted(expected)
+    assert order(*findings) == order(*reversed(findings))
+
+
+def test_an_effect_names_what_it_follows_from() -> None:
+    ranked = rank([finding("oom_killed"), finding("exception_storm", minute=1)], ())
+    assert ranked[1].why == f"it follows from oom_killed of {WEB}"
+    assert ranked[0].effects == (ranked[1].finding,)
+
+
+def test_a_cause_that_began_long_after_does_not_explain() -> None:
+    assert not explains(finding("oom_killed", minute=10), finding("exception_storm", minute=0))
+    assert explains(finding("oom_killed", minute=1), finding("exception_storm", minute=0))
+
+
+def test_a_suspicion_does_not_explain_what_a_server_states() -> None:
+    assert not explains(finding("memory_leak", strength=1), finding("oom_killed", strength=3))
+
+
+def test_a_fault_of_an_unrelated_object_explains_nothing() -> None:
+    assert not explains(finding("oom_killed", DB), finding("exception_storm", WEB))
+    assert explains(finding("oom_killed", DB), finding("exception_storm", WEB, related=(DB,)))
+
+
+def test_a_dead_dependency_is_the_effect_of_its_crash_and_the_cause_of_its_callers() -> None:
+    crash, down = finding("crash_app_exit", DB), finding("dependency_down", DB, minute=1)
+    caller = finding("crash_app_exit", WEB, minute=2, related=(DB,))
+    assert order(caller, down, crash)[0] == ("crash_app_exit", DB)
+    assert explains(down, caller)
+    assert not explains(caller, down)
+
+
+def test_the_change_of_the_right_field_is_named() -> None:
+    changes = (change("spec.template.env.COLOR", minute=-0.5), change("resources.limits.memory", minute=-1))
+    top = rank([finding("oom_killed")], changes)[0]
+    assert top.change is changes[1]
+    assert "it began after a change" in top.why
+
+
+@pytest.mark.parametrize(
+    "late", [change("limits.memory", minute=3), change("limits.memory", minute=-20), change("limits.memory", DB)]
+)
+def test_a_change_that_came_after_or_long_before_or_elsewhere_is_not_named(late: Change) -> None:
+    assert rank([finding("oom_killed")], (late,))[0].change is None
+
+
+def test_findings_of_one_fault_and_object_become_one_with_all_facts() -> None:
+    log = Fact(kind="log", object=WEB, text="killed", time=NOON)
+    merged = merge([finding("oom_killed", strength=2, facts=(log,), minute=-1), finding("oom_killed", strength=3)])
+    assert len(merged) == 1
+    assert merged[0].strength == 3
+    assert {fact.kind for fact in merged[0].facts} == {"status", "log"}
+    assert merged[0].since == NOON - timedelta(minutes=1)
