@@ -32,7 +32,7 @@ def test_a_hostile_line_is_cut_and_the_cut_is_reported() -> None:
     evidence = number(rank([oom("9" * 100_000, "the kernel killed it")], ()), [])
     assert estimate_tokens(evidence.items[0].text) <= 160
     assert evidence.items[1].text == "the kernel killed it"
-    assert any("the rest of E1" in line for line in evidence.dropped)
+    assert any("the end of E1" in line for line in evidence.dropped)
 
 
 def test_the_budget_holds_and_what_was_dropped_is_listed() -> None:
@@ -42,7 +42,7 @@ def test_the_budget_holds_and_what_was_dropped_is_listed() -> None:
             object=f"Deployment/shop/web-{n}",
             summary="s",
             cause="c",
-            facts=tuple(Fact(kind="log", object=WEB, text=f"line {n} {k} " + "word " * 60) for k in range(3)),
+            facts=tuple(Fact(kind="log", object=WEB, text=f"line {n} {k} " + "word " * 30) for k in range(3)),
         )
         for n in range(20)
     ]
@@ -58,6 +58,5 @@ def test_a_drop_and_a_rise_of_a_metric_read_as_a_sentence() -> None:
 
 
 def test_the_estimate_counts_digits_punctuation_and_other_scripts_one_by_one() -> None:
-    assert estimate_tokens("10Mi") == 3
-    assert estimate_tokens("日本") == 6
-    assert estimate_tokens("") == 0
+    assert estimate_tokens("10") - estimate_tokens("") == 2
+    assert estimate_tokens("日本") - estimate_tokens("") == 6

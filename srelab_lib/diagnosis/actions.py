@@ -86,7 +86,7 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     values = _values(top, snapshot)
     kind = values.get("kind", "")
     fixes = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top, kind) else []
-    fixes = [*_FIX.get(top.finding.fault, ()), *fixes] or [_EDIT]
+    fixes = [*_FIX.get(top.finding.fault, ()), *fixes]
     verify = (
         [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
         if kind in _CONTROLLERS
@@ -94,7 +94,8 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     )
     verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
     inspect = [*([_INSPECT_CRASH] if top.finding.fault in _CRASHES else []), _EVENTS]
-    return (*_fill("fix", fixes, values), *_fill("verify", verify, values), *_fill("inspect", inspect, values))
+    fix = _fill("fix", fixes, values) or _fill("fix", [_EDIT], values)
+    return (*fix, *_fill("verify", verify, values), *_fill("inspect", inspect, values))
 
 
 def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:

@@ -70,7 +70,6 @@ _WITHIN_TIER: frozenset[tuple[str, str]] = frozenset(
         ("crash_missing_env", "liveness_probe_misconfigured"),
         ("secret_rotated", "readiness_probe_misconfigured"),
         ("service_missing", "dns_failure"),
-        ("pool_exhausted", "slow_dependency"),
         ("slow_query", "db_lock"),
         ("dependency_down", "pool_exhausted"),
         ("slow_dependency", "pool_exhausted"),

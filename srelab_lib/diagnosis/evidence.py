@@ -12,6 +12,7 @@ BUDGET_TOKENS = 1500
 FACT_TOKENS = 160
 """Longest single fact: one hostile log line must not push out everything else."""
 LEAD_FACTS, OTHER_FACTS = 8, 3
+CUT = "…"
 
 
 def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: int = BUDGET_TOKENS) -> EvidenceSet:
@@ -22,17 +23,19 @@ def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: 
     kept: list[Evidence] = []
     dropped: list[str] = []
     used = 0
-    for fact in dict.fromkeys([*_facts(ranked), *map(metric_fact, onsets)]):
+    leading, further = _split(ranked)
+    for fact in dict.fromkeys([*leading, *map(metric_fact, onsets)]):
         text = _bounded(fact.text)
         item = Evidence(id=f"E{len(kept) + 1}", kind=fact.kind, object=fact.object, text=text, time=fact.time)
         cost = estimate_tokens(f"{item.id} {item.source}: {item.text}\n")
         if used + cost > budget_tokens:
-            dropped.append(f"{item.source}: {_clip(item.text, 120)}")
+            further.insert(0, fact)
             continue
         kept.append(item)
         used += cost
-        if text != fact.text:
-            dropped.append(f"the rest of {item.id}, {len(fact.text) - len(text)} characters")
+        if text.endswith(CUT):
+            dropped.append(f"the end of {item.id}: {len(fact.text) - len(text)} of {len(fact.text)} characters")
+    dropped += [f"{fact.kind} of {fact.object}: {_clip(fact.text, 120)}" for fact in dict.fromkeys(further)]
     return EvidenceSet(items=tuple(kept), dropped=tuple(dropped), tokens=used)
 
 
@@ -49,9 +52,16 @@ def metric_fact(onset: Onset) -> Fact:
     return Fact(kind="metric", object=onset.object, text=text, time=onset.time)
 
 
-def _facts(ranked: Sequence[Ranked]) -> Iterable[Fact]:
+def _split(ranked: Sequence[Ranked]) -> tuple[list[Fact], list[Fact]]:
+    """The facts that come first for each candidate, and those that the limits leave out."""
+    leading: list[Fact] = []
+    further: list[Fact] = []
     for position, item in enumerate(ranked):
-        yield from _own_facts(item)[: LEAD_FACTS if position == 0 else OTHER_FACTS]
+        limit = LEAD_FACTS if position == 0 else OTHER_FACTS
+        facts = _own_facts(item)
+        leading += facts[:limit]
+        further += facts[limit:]
+    return leading, further
 
 
 def _own_facts(item: Ranked) -> list[Fact]:
@@ -71,8 +81,8 @@ def _bounded(text: str) -> str:
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if estimate_tokens(line[:middle]) <= FACT_TOKENS - 1 else (low, middle - 1)
-    return line[:low] + "…"
+        low, high = (middle, high) if estimate_tokens(line[:middle] + CUT) <= FACT_TOKENS else (low, middle - 1)
+    return line[:low] + CUT
 
 
 def _clip(text: str, length: int) -> str:

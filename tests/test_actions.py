@@ -1,0 +1,79 @@
+"""Commands come from templates, with names that were checked; telemetry cannot shape one."""
+
+from __future__ import annotations
+
+import string
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from srelab_lib.diagnosis import actions
+from srelab_lib.diagnosis.rank import rank
+from srelab_lib.diagnosis.verdict import judge
+from srelab_lib.faults import FAULTS
+from srelab_lib.model import Change, Fact, Finding, Snapshot, SourceInfo, TimeWindow
+from srelab_lib.signals.frames import SCHEMAS, frame
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+WEB = "Deployment/shop/web"
+
+
+def snapshot(kind: Any = "live", name: str = "kind-sre-lab") -> Snapshot:
+    containers = [{"object": WEB, "container": "web", "restart_count": 3}]
+    tables = {table: frame(table, containers if table == "containers" else ()) for table in SCHEMAS}
+    window = TimeWindow.last(minutes=15, now=NOON)
+    return Snapshot(source=SourceInfo(kind=kind, name=name), namespace="shop", window=window, tables=tables)
+
+
+def commands(fault: str, *, target: str = WEB, changes: tuple[Change, ...] = (), **source: Any) -> list[str]:
+    facts = (Fact(kind="status", object=target, text="t"),)
+    ranked = rank([Finding(fault=fault, object=target, summary="s", cause="c", facts=facts, since=NOON)], changes)
+    return [item.command for item in actions.suggest(ranked[0], judge(ranked, (), ()), snapshot(**source))]
+
+
+def limit(**fields: Any) -> Change:
+    values = {"object": WEB, "field": "limits.memory", "old": "256Mi", "new": "10Mi", "text": "lowered"} | fields
+    return Change(time=NOON, **values)
+
+
+def test_the_fix_names_the_old_value_and_the_context() -> None:
+    expected = "kubectl --context kind-sre-lab -n shop set resources deployment/web -c web --limits=memory=256Mi"
+    assert commands("oom_killed", changes=(limit(),))[0] == expected
+
+
+def test_a_recording_names_no_context() -> None:
+    assert all("--context" not in command for command in commands("oom_killed", kind="incident", name="x"))
+
+
+def test_a_commit_is_reverted_and_a_revision_rolled_back() -> None:
+    assert "git revert --no-edit 3f2a9c1d && git push" in commands("oom_killed", changes=(limit(commit="3f2a9c1d"),))
+    undo = "kubectl --context kind-sre-lab -n shop rollout undo deployment/web"
+    assert undo in commands("oom_killed", changes=(limit(revision="2"),))
+
+
+@pytest.mark.parametrize("old", ["1Mi; rm -rf /", "$(reboot)", "`id`", "1Mi\nreboot", "--all"])
+def test_a_hostile_value_leaves_its_command_out(old: str) -> None:
+    found = commands("oom_killed", changes=(limit(old=old, commit="HEAD; id"),))
+    assert all(old not in command and "HEAD; id" not in command for command in found)
+    assert found
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_has_a_fix_a_check_and_a_place_to_look(fault: str) -> None:
+    facts = (Fact(kind="status", object=WEB, text="t"),)
+    ranked = rank([Finding(fault=fault, object=WEB, summary="s", cause="c", facts=facts)], ())
+    suggested = actions.suggest(ranked[0], judge(ranked, (), ()), snapshot())
+    assert {"fix", "verify", "inspect"} == {action.kind for action in suggested}
+    assert all(not set(action.command) & set(";`$\n") for action in suggested)
+
+
+def test_templates_use_known_values_only() -> None:
+    known = {*actions._ALLOWED, "kubectl", "context"}
+    for templates in actions._FIX.values():
+        for _, template in templates:
+            assert set(string.Template(template).get_identifiers()) <= known
+
+
+def test_nothing_to_do_when_nothing_is_wrong() -> None:
+    assert actions.suggest(None, judge((), (), ()), snapshot()) == ()
