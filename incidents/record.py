@@ -10,6 +10,7 @@ records what the servers say. The namespace is deleted after it, unless it is `d
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -23,17 +24,21 @@ from typing import Any
 import yaml
 from scenarios import SCENARIOS, Scenario
 
+from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.model import TimeWindow
 from srelab_lib.settings import LAB_CONTEXT
+from srelab_lib.sources.prometheus_service import find_prometheus
+from srelab_lib.sources.recording import record
 
 HERE = Path(__file__).resolve().parent
 APP = HERE.parent / "k8s" / "manifests" / "broken-app"
+ACCOUNT = HERE / "account.yaml"
 SETTLE_SECONDS = 75
 AT_ONCE = 7
 
 
 class Cluster:
-    """kubectl in one namespace of the lab's cluster, and never in another cluster."""
+    """kubectl in one namespace of the lab's cluster, or in none, and never in another cluster."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -44,7 +49,8 @@ class Cluster:
         Raises:
             RuntimeError: it failed, with its words.
         """
-        command = ["kubectl", "--context", LAB_CONTEXT, "--namespace", self.namespace, *arguments]
+        where = ["--namespace", self.namespace] if self.namespace else []
+        command = ["kubectl", "--context", LAB_CONTEXT, *where, *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
@@ -102,7 +108,42 @@ def make(scenario: Scenario) -> str:
 
 def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
     """Records one namespace over the window."""
-    raise NotImplementedError
+    folder = HERE / scenario.name
+    with reader(scenario, namespace) as kubernetes:
+        record(
+            kubernetes=kubernetes,
+            prometheus=find_prometheus(kubernetes).client,
+            namespaces=[namespace],
+            window=window,
+            folder=folder,
+            recorded_at=window.end,
+            how=scenario.how,
+            truth=json.loads(json.dumps(scenario.truth).replace("{ns}", namespace)),
+        )
+    return folder
+
+
+@contextmanager
+def reader(scenario: Scenario, namespace: str) -> Iterator[KubernetesClient]:
+    """The account that records: the lab's administrator, or one that may read only what `account.yaml` allows."""
+    if not scenario.restricted:
+        kubernetes = KubernetesClient.from_context(LAB_CONTEXT)
+    else:
+        Cluster("").kubectl(
+            "apply", "-f", "-", stdin=ACCOUNT.read_text(encoding="utf-8").replace("NAMESPACE", namespace)
+        )
+        account = f"system:serviceaccount:{namespace}:recorder"
+        proxy = ["kubectl", "--context", LAB_CONTEXT, "--as", account, "proxy", "--port", "0"]
+        process = subprocess.Popen(proxy, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        # Its first line: Starting to serve on 127.0.0.1:38291
+        kubernetes = KubernetesClient.from_url(f"http://{process.stdout.readline().split()[-1]}")  # type: ignore[union-attr]
+    try:
+        yield kubernetes
+    finally:
+        kubernetes.close()
+        if scenario.restricted:
+            process.terminate()
+            process.wait()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-BASELINE_SECONDS = 300
+BASELINE_SECONDS = 240
 DAMAGE_SECONDS = 150
 
 
@@ -42,8 +42,7 @@ class Scenario:
         truth: as tests and other programs read it.
         inject: breaks the app after the baseline.
         prepare: changes the app before its baseline.
-        manifest: deployed instead of the app, name of a file in manifests/.
-        account: a restricted ServiceAccount that records it; empty is the cluster's administrator.
+        restricted: it is recorded by an account that may read neither pods, logs nor events.
     """
 
     name: str
@@ -54,8 +53,7 @@ class Scenario:
     baseline_seconds: int = BASELINE_SECONDS
     damage_seconds: int = DAMAGE_SECONDS
     namespace: str = ""
-    manifest: str = ""
-    account: str = ""
+    restricted: bool = False
 
 
 APP = "Deployment/{ns}/broken-app"
@@ -228,7 +226,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         how="The app's error switch is set to 0.6 while the recording account may read neither pods, logs nor events.",
         truth=outcome("inconclusive"),
         inject=lambda lab: lab.switch("error_rate", 0.6),
-        account="restricted",
+        restricted=True,
     ),
     Scenario(
         name="error-storm",

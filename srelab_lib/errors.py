@@ -39,11 +39,12 @@ class TooLargeError(SourceError):
 
 
 class ApiError(SourceError):
-    """The server answered with an error. `status` is the HTTP status."""
+    """The server answered with an error. `status` is the HTTP status, `body` its answer, redacted."""
 
-    def __init__(self, message: str, *, status: int, source: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, status: int, source: str = "", hint: str = "", body: str = "") -> None:
         super().__init__(message, source=source, hint=hint)
         self.status = status
+        self.body = body
 
 
 class RecordingError(SourceError):

@@ -303,6 +303,8 @@ class Analysis:
     digest: str = ""
     prompt_tokens: int = 0
     output_tokens: int = 0
+    omitted: tuple[str, ...] = ()
+    """Ids of the evidence that did not fit the prompt: the model has not seen it."""
     seconds: float = 0.0
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from srelab_lib import diagnosis as _diagnosis
 from srelab_lib import explanation, reports
-from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.ollama import OllamaClient
 from srelab_lib.model import Analysis, Diagnosis, RunInfo, Snapshot
+from srelab_lib.redact import redact_text
 from srelab_lib.settings import Settings
-from srelab_lib.sources.connect import connect
+from srelab_lib.sources.connect import cluster, connect
 from srelab_lib.sources.snapshot import collect as _collect
 
 Progress = Callable[[str], None]
@@ -68,11 +69,14 @@ def explain(diagnosis: Diagnosis, settings: Settings, *, progress: Progress = si
 def render(
     diagnosis: Diagnosis, settings: Settings, folder: Path, analysis: Analysis | None = None
 ) -> dict[str, Path]:
-    """Writes report.html, report.md, report.json and the figures, each atomically.
+    """Writes report.html, report.md, report.json and the figures, each whole or not at all.
 
     Call it before `explain` and again after it: the report is on disk before a model is asked.
+
+    Returns:
+        Paths by file name.
     """
-    run = RunInfo(settings=settings_of(settings), versions=_versions(diagnosis.snapshot))
+    run = RunInfo(settings=_shown(settings), versions=_versions())
     return reports.render(diagnosis, analysis, folder, run=run)
 
 
@@ -85,5 +89,23 @@ def output_folder(settings: Settings, *, now: datetime | None = None) -> Path:
 
 @contextmanager
 def _ollama(settings: Settings, snapshot: Snapshot) -> Iterator[OllamaClient]:
-    raise NotImplementedError
-    yield
+    """The model server: as given, else the lab's through the API server, else the one of this machine."""
+    with ExitStack() as stack:
+        if settings.ollama_url or snapshot.source.kind == "incident":
+            client = OllamaClient.from_url(settings.ollama_url or LOCAL_OLLAMA)
+        else:
+            kubernetes = cluster(settings)
+            stack.callback(kubernetes.close)
+            client = OllamaClient.through(kubernetes, *OLLAMA_SERVICE)
+        stack.callback(client.close)
+        yield client
+
+
+def _shown(settings: Settings) -> dict[str, str | int]:
+    """The parameters as a report may show them: a URL can hold a password."""
+    return {name: redact_text(value) if isinstance(value, str) else value for name, value in asdict(settings).items()}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("srelab", "pandas", "kubernetes")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

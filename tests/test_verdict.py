@@ -71,8 +71,9 @@ def test_the_sentence_says_what_why_since_when_and_what_users_felt() -> None:
     )  # fmt: skip
     verdict = judge(rank([oom()], [change]), (ERRORS,), ())
     assert verdict.summary == (
-        f"{WEB} is killed. Cause: its limit is 10Mi; memory limit lowered from 256Mi to 10Mi"
-        f" (commit 3f2a9c1, 12:00:00 UTC), since 12:00:00 UTC. 50% of requests to {WEB} fail since then, 1% before."
+        f"{WEB} is killed. Cause: its limit is 10Mi, since 12:00:00 UTC."
+        " Changed at 12:00:00 UTC (commit 3f2a9c1): memory limit lowered from 256Mi to 10Mi."
+        f" 50% of requests to {WEB} fail since then, 1% before."
     )
     assert verdict.change == "memory limit lowered from 256Mi to 10Mi (commit 3f2a9c1d00)"
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from kubernetes import client as kube_client
 from kubernetes import config as kube_config
 
 from srelab_lib.clients.deadline import Deadline
-from srelab_lib.clients.transport import MIB, POOL_SIZE, Params, Transport
-from srelab_lib.errors import ApiError, SettingsError, SourceError, TooLargeError, UnreachableError
+from srelab_lib.clients.kubeconfig import contexts, default_kubeconfig, unknown_context
+from srelab_lib.clients.transport import MIB, POOL_SIZE, Params, Transport, readable
+from srelab_lib.errors import ApiError, SourceError, TooLargeError, UnreachableError
+from srelab_lib.redact import redact_text
 
 GET_BYTES = 16 * MIB
 LOG_BYTES = MIB
@@ -25,7 +24,19 @@ PAGE_ITEMS = 500
 MAX_PAGES = 20
 
 # What may be sent other than a GET: a question to a model through the service proxy. It changes nothing in the cluster.
-_ASKS = re.compile(r"/api/v1/namespaces/[^/]+/services/[^/]+/proxy/api/(chat|show)")
+_ASKS = re.compile(r"/api/v1/namespaces/[^/]+/services/[^/]+/proxy/api/(?:chat|show)")
+
+
+def _reads_only(method: str, path: str) -> bool:
+    return method == "GET" or (method == "POST" and _ASKS.fullmatch(path) is not None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """A container's log; `cut` is true when the server stopped at the bound on bytes."""
+
+    text: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +66,14 @@ class KubernetesClient:
         known, current = contexts(kubeconfig=path)
         name = context or current
         if not name or name not in known:
-            raise _unknown_context(name, known)
+            raise unknown_context(name, known)
         try:
-            api = kube_config.new_client_from_config(config_file=path, context=name, persist_config=False)
+            api: kube_client.ApiClient = kube_config.new_client_from_config(  # type: ignore[no-untyped-call]
+                config_file=path, context=name, persist_config=False
+            )
         except (kube_config.ConfigException, OSError, KeyError, TypeError, ValueError) as error:
             raise UnreachableError(
-                f"context {name!r} of the kubeconfig cannot be used: {error}",
+                f"context {name!r} of the kubeconfig cannot be used: {redact_text(str(error))[:300]}",
                 source="kubeconfig",
                 hint=f"kubectl --context {name} get namespaces",
             ) from error
@@ -75,7 +88,7 @@ class KubernetesClient:
         """
         configuration = kube_client.Configuration()
         try:
-            kube_config.load_incluster_config(client_configuration=configuration)
+            kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except (kube_config.ConfigException, OSError) as error:
             raise UnreachableError(
                 f"no credentials of a pod: {error}", source="in-cluster", hint="is automountServiceAccountToken false?"
@@ -85,7 +98,7 @@ class KubernetesClient:
     @classmethod
     def from_url(cls, url: str, *, name: str = "") -> KubernetesClient:
         """A server that asks for no credentials: a recording's."""
-        return cls(Transport(url, name=name or url), name=name or url)
+        return cls(Transport(url, name=name or url, may_send=_reads_only), name=name or url)
 
     @classmethod
     def _of(cls, api: kube_client.ApiClient, name: str) -> KubernetesClient:
@@ -97,7 +110,10 @@ class KubernetesClient:
             api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
             return headers
 
-        return cls(Transport(api.configuration.host, pool=manager, headers=credentials, name=name), name=name)
+        transport = Transport(
+            api.configuration.host, pool=manager, headers=credentials, name=name, may_send=_reads_only
+        )
+        return cls(transport, name=name)
 
     def close(self) -> None:
         """Close the connections."""
@@ -145,9 +161,7 @@ class KubernetesClient:
                 raise
         return self._pages(path, dict(params or {}), deadline, limit, max_pages)
 
-    def _pages(
-        self, path: str, params: dict[str, Any], deadline: Deadline, limit: int, max_pages: int
-    ) -> Listing:
+    def _pages(self, path: str, params: dict[str, Any], deadline: Deadline, limit: int, max_pages: int) -> Listing:
         items: list[dict[str, Any]] = []
         for _ in range(max_pages):
             page = self.get(path, {**params, "limit": limit}, deadline=deadline)
@@ -172,27 +186,48 @@ class KubernetesClient:
         since_seconds: int | None = None,
         timestamps: bool = True,
     ) -> str:
+        """The text of `read_log`."""
+        params = {"tailLines": tail_lines, "sinceSeconds": since_seconds, "timestamps": timestamps}
+        return self.read_log(
+            namespace,
+            pod,
+            container,
+            deadline=deadline,
+            previous=previous,
+            since_time=since_time,
+            limit_bytes=limit_bytes,
+            params={name: value for name, value in params.items() if value is not None},
+        ).text
+
+    def read_log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        deadline: Deadline,
+        previous: bool = False,
+        since_time: datetime | None = None,
+        limit_bytes: int = LOG_BYTES,
+        params: Params = None,
+    ) -> Log:
         """A container's log, redacted, without terminal colours; what is no UTF-8 becomes U+FFFD.
 
-        The server stops after `limit_bytes`, which it counts from the first line that it sends: with `tail_lines`
-        the newest lines are what is lost when both bind, so choose `limit_bytes` generously.
+        The server counts `limit_bytes` from the first line that it sends: where `tailLines` binds too, the newest
+        lines are what is lost.
 
         Raises:
             SourceError: and its kinds; 400 when the container has not started, or has no previous one.
         """
-        params: dict[str, str | int | bool] = {
-            "container": container, "timestamps": timestamps, "limitBytes": limit_bytes
-        }  # fmt: skip
-        if previous:
-            params["previous"] = True
-        if tail_lines is not None:
-            params["tailLines"] = tail_lines
-        if since_time is not None:
-            params["sinceTime"] = f"{since_time:%Y-%m-%dT%H:%M:%SZ}"
-        if since_seconds is not None:
-            params["sinceSeconds"] = since_seconds
         path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
-        return self._transport.text(path, params, deadline=deadline, max_bytes=limit_bytes + MIB)
+        asked: dict[str, str | int | bool] = {"container": container, "limitBytes": limit_bytes, **(params or {})}
+        asked.setdefault("timestamps", True)
+        if previous:
+            asked["previous"] = True
+        if since_time is not None:
+            asked["sinceTime"] = f"{since_time:%Y-%m-%dT%H:%M:%SZ}"
+        body = self._transport.read(path, asked, deadline=deadline, max_bytes=limit_bytes + MIB)
+        return Log(text=readable(body), cut=len(body) >= limit_bytes)
 
     def proxy_url(self, namespace: str, service: str, port: int | str) -> str:
         """The path of the service proxy, without a slash at its end."""
@@ -210,28 +245,14 @@ class KubernetesClient:
             ValueError: any other request; the client stays read only.
             SourceError: and its kinds.
         """
-        if method != "GET" and not (method == "POST" and _ASKS.fullmatch(path)):
-            raise ValueError(f"{method} {path}: this client only reads")
         return self._transport.stream(method, path, body=body, deadline=deadline)
 
 
-def default_kubeconfig() -> str:
-    """What kubectl reads: the files of KUBECONFIG, else ~/.kube/config."""
-    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-
-
-def contexts(*, kubeconfig: str | None = None) -> tuple[tuple[str, ...], str]:
-    """Names of the contexts and the current one; none and "" without a kubeconfig.
-
-    Raises:
-        SettingsError: a kubeconfig that cannot be read.
-    """
-    path = kubeconfig or default_kubeconfig()
-    if not any(Path(part).expanduser().exists() for part in path.split(os.pathsep) if part):
-        return (), ""
-    try:
-        found, current = kube_config.list_kube_config_contexts(config_file=path)
-    except kube_config.ConfigException as error:
-        # Also how the package says that there is no current context: the names are there all the same.
-        return _names_of(path, error), ""
-    return tuple(item["name"] for item in found), (current or {}).get("name", "")
+def _items(page: Any, source: str) -> list[dict[str, Any]]:
+    if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+        # A server writes an empty list of some kinds as null.
+        if isinstance(page, dict) and "items" in page and page["items"] is None:
+            return []
+        raise SourceError("the answer is not a Kubernetes list", source=source, hint="is it an API server?")
+    common = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind", "")).removesuffix("List")}
+    return [{**common, **item} for item in page["items"] if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""One HTTP server, spoken to with bounds on time and size. Bytes become text or JSON here, redacted, and nowhere else."""
+"""One HTTP server, spoken to with bounds on time and size. Here bytes become redacted text or JSON, and only here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout, make_headers
 
 from srelab_lib.clients.deadline import Deadline
-from srelab_lib.errors import ApiError, SourceError, TooLargeError, UnreachableError
+from srelab_lib.clients.http_errors import api_error, translated
+from srelab_lib.errors import SourceError, TooLargeError
 from srelab_lib.redact import redact_json, redact_text
 
 MIB = 1024 * 1024
@@ -84,6 +85,7 @@ class Transport:
         pool: where connections come from (a cluster's with its certificates); a plain one when None.
         headers: called for each request: tokens expire and are renewed.
         name: what errors call the server; the URL without credentials when empty.
+        may_send: whether a request of this method and absolute path may be made at all; any when None.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Transport:
         pool: urllib3.PoolManager | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
         name: str = "",
+        may_send: Callable[[str, str], bool] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         host = parts.netloc.rpartition("@")[2]
@@ -100,12 +103,15 @@ class Transport:
         self.name = name or self.base_url
         self._basic = make_headers(basic_auth=parts.netloc.rpartition("@")[0]) if "@" in parts.netloc else {}
         self._headers = headers
+        self._may_send = may_send
         self._pool = pool or urllib3.PoolManager(maxsize=POOL_SIZE)
         self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def under(self, path: str, *, name: str) -> Transport:
         """The same server and credentials, every path below `path`."""
-        return Transport(self.base_url + path, pool=self._pool, headers=self._headers, name=name)
+        return Transport(
+            self.base_url + path, pool=self._pool, headers=self._headers, name=name, may_send=self._may_send
+        )
 
     def close(self) -> None:
         """Close the connections, also those of `under`."""
@@ -122,14 +128,14 @@ class Transport:
         try:
             return redact_json(json.loads(body))
         except (ValueError, RecursionError) as error:
-            start = redact_text(_text(body[:80]))
+            start = readable(body[:80])
             raise SourceError(
                 f"the answer is not JSON: {start!r}", source=f"{self.name} {path}", hint="is it the right server?"
             ) from error
 
     def text(self, path: str, params: Params = None, *, deadline: Deadline, max_bytes: int) -> str:
         """GET as text, redacted, without terminal colours. Raises as `json` does."""
-        return redact_text(_text(self.read(path, params, deadline=deadline, max_bytes=max_bytes)))
+        return readable(self.read(path, params, deadline=deadline, max_bytes=max_bytes))
 
     def read(self, path: str, params: Params = None, *, deadline: Deadline, max_bytes: int) -> bytes:
         """GET as the server gave it: not redacted, so for what goes no further than the caller."""
@@ -147,14 +153,17 @@ class Transport:
     def stream(
         self, method: str, path: str, *, params: Params = None, body: Any = None, deadline: Deadline
     ) -> Iterator[bytes]:
-        """The body in pieces as they arrive; `body` is sent as JSON. The deadline bounds all of it.
+        """The body in pieces as they arrive. The deadline bounds all of it.
+
+        `body` is sent as JSON; bytes, and an iterator of bytes for what does not fit into memory, as they are.
 
         Raises:
+            ValueError: a request that this transport may not make.
             UnreachableError, DeadlineError, ApiError: as their names say.
             SourceError: the connection broke off in the middle.
         """
         source = f"{self.name} {path}"
-        with _translated(source, deadline):
+        with translated(source, deadline):
             response = self._open(method, path, params, body, deadline)
             try:
                 yield from _chunks(response, deadline, source)
@@ -165,11 +174,13 @@ class Transport:
 
     def _open(self, method: str, path: str, params: Params, body: Any, deadline: Deadline) -> BaseHTTPResponse:
         source = f"{self.name} {path}"
+        if self._may_send and not self._may_send(method, urlsplit(self.base_url).path + path):
+            raise ValueError(f"{method} {path}: this client only reads")
         headers = {"Accept": "application/json, */*", **self._basic, **self._headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
         url = self.base_url + path + ("?" + urlencode(_spelled(params)) if params else "")
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         for attempt in range(3):
             deadline.check(source)
             try:
@@ -193,34 +204,9 @@ class Transport:
             response.close()
             time.sleep(min(RETRY_SECONDS, deadline.remaining()))
         if response.status >= 300:
-            raise _api_error(response, deadline, source)
+            body_text = _error_body(response, deadline, source)
+            raise api_error(response.status, response.reason or "", body_text, source)
         return response
-
-
-@contextmanager
-def _translated(source: str, deadline: Deadline) -> Iterator[None]:
-    """urllib3's errors as ours."""
-    http = urllib3.exceptions
-    try:
-        yield
-    except (http.NewConnectionError, http.ConnectTimeoutError, http.NameResolutionError, http.ProxyError) as error:
-        hint = "is it running, and is the address right?"
-        raise UnreachableError(f"nothing answers: {_reason(error)}", source=source, hint=hint) from error
-    except http.SSLError as error:
-        hint = "is the certificate of this server the one that the kubeconfig names?"
-        raise UnreachableError(f"TLS failed: {_reason(error)}", source=source, hint=hint) from error
-    except http.HTTPError as error:
-        if isinstance(error, http.ReadTimeoutError) or deadline.remaining() <= 0:
-            raise deadline.error(source) from error
-        raise SourceError(f"the answer broke off: {_reason(error)}", source=source, hint="try again") from error
-    except OSError as error:
-        raise SourceError(f"the connection failed: {_reason(error)}", source=source, hint="try again") from error
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost text of an error, without object addresses."""
-    text = str(error).rpartition(": ")[2] or type(error).__name__
-    return redact_text(re.sub(r"\s+at 0x[0-9a-f]+", "", text))[:200]
 
 
 def _chunks(response: BaseHTTPResponse, deadline: Deadline, source: str) -> Iterator[bytes]:
@@ -236,47 +222,19 @@ def _chunks(response: BaseHTTPResponse, deadline: Deadline, source: str) -> Iter
     deadline.check(source)
 
 
-def _api_error(response: BaseHTTPResponse, deadline: Deadline, source: str) -> ApiError:
+def _error_body(response: BaseHTTPResponse, deadline: Deadline, source: str) -> str:
     body = bytearray()
     for chunk in _chunks(response, deadline, source):
         body += chunk
         if len(body) > ERROR_BODY_BYTES:
             break
     response.close()
-    return ApiError(
-        _error_message(redact_text(_text(bytes(body))), response.reason or ""),
-        status=response.status,
-        source=source,
-        hint=_HINTS.get(response.status, ""),
-    )
+    return readable(bytes(body))
 
 
-_HINTS = {
-    401: "the credentials are wrong or have expired: kubectl get namespaces",
-    403: "the identity that is used may not read this: kubectl auth can-i --list",
-    404: "look at the spelling, and whether the cluster serves this kind",
-    429: "the server has too much to do: try again later",
-    502: "the service behind the proxy does not answer",
-    503: "the service has no ready pod behind it, or the server is starting",
-    504: "the service behind the proxy does not answer in time",
-}
-
-
-def _error_message(body: str, reason: str) -> str:
-    """The `message` of a Kubernetes Status, the `error` of Prometheus or Ollama, else the body's start."""
-    try:
-        value = json.loads(body)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        for field in ("message", "error"):
-            if isinstance(value.get(field), str) and value[field]:
-                return str(value[field])[:500]
-    return body.strip()[:200] or reason or "the server gave an error"
-
-
-def _text(body: bytes) -> str:
-    return _ANSI.sub("", body.decode(errors="replace"))
+def readable(body: bytes) -> str:
+    """Bytes as text: without terminal colours, redacted; what is no UTF-8 becomes U+FFFD."""
+    return redact_text(_ANSI.sub("", body.decode(errors="replace")))
 
 
 def _spelled(params: Params) -> dict[str, str]:

@@ -46,9 +46,8 @@ def ids_of(ranked: Ranked, evidence: EvidenceSet) -> tuple[str, ...]:
 
 
 def metric_fact(onset: Onset) -> Fact:
-    """A change point as one line: `error_ratio went from 0.002 to 0.41 (ratio)`."""
-    began = " before the window" if onset.began_before_window else ""
-    text = f"{onset.signal} went from {onset.before:.3g} to {onset.after:.3g} {onset.unit}{began}"
+    """A change point as one line: `error_ratio went from 0.002 to 0.41 ratio`."""
+    text = f"{onset.signal} went from {onset.before:.3g} to {onset.after:.3g} {onset.unit}"
     return Fact(kind="metric", object=onset.object, text=text, time=onset.time)
 
 

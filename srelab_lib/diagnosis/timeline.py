@@ -27,9 +27,10 @@ def build_timeline(
 
 
 def user_onsets(onsets: Iterable[Onset]) -> list[Onset]:
-    """Change points that users feel: more errors, more latency, less traffic."""
+    """Change points that users feel: more errors, more latency, less traffic than before in the window."""
     worse = {"error_ratio": 1, "latency_p95_seconds": 1, "request_rate": -1}
-    return [onset for onset in onsets if worse.get(onset.signal, 0) * onset.score > 0]
+    moved = (onset for onset in onsets if not onset.began_before_window)
+    return [onset for onset in moved if worse.get(onset.signal, 0) * onset.score > 0]
 
 
 def onsets_of(snapshot: Snapshot) -> tuple[Onset, ...]:
@@ -38,7 +39,7 @@ def onsets_of(snapshot: Snapshot) -> tuple[Onset, ...]:
         Onset(
             signal=row["signal"],
             object=row["object"],
-            time=_time(row["time"]),
+            time=None if pd.isna(row["time"]) else _time(row["time"]),
             before=row["before"],
             after=row["after"],
             score=row["score"],
@@ -54,7 +55,7 @@ def changes_of(snapshot: Snapshot) -> tuple[Change, ...]:
     rows = snapshot["changes"].dropna(subset=["time"]).sort_values(["time", "object", "field"], kind="stable")
     return tuple(
         Change(
-            time=row["time"].to_pydatetime(),
+            time=_time(row["time"]),
             object=row["object"],
             field=row["field"] or "",
             old=_text(row["old"]),
@@ -79,31 +80,26 @@ def _event_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
     for row in told.dropna(subset=["first_seen"]).to_dict("records"):
         times = f" ({row['count']} times)" if pd.notna(row["count"]) and row["count"] > 1 else ""
         text = f"{row['reason']}: {row['message']}{times}"
-        for time in dict.fromkeys((_time(row["first_seen"]), _time(row["last_seen"]))):
-            if time is not None:
-                yield TimelineMark(time=time, kind="event", object=row["object"] or row["involved"], text=text)
+        for time in dict.fromkeys(row[column] for column in ("first_seen", "last_seen") if pd.notna(row[column])):
+            yield TimelineMark(time=_time(time), kind="event", object=row["object"] or row["involved"], text=text)
 
 
 def _restart_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
     for row in snapshot["containers"].dropna(subset=["last_finished_at"]).to_dict("records"):
         code = f" (exit {row['last_exit_code']})" if pd.notna(row["last_exit_code"]) else ""
         text = f"{row['pod']}/{row['container']} ended: {row['last_reason'] or 'unknown reason'}{code}"
-        yield TimelineMark(
-            time=row["last_finished_at"].to_pydatetime(), kind="restart", object=row["object"], text=text
-        )
+        yield TimelineMark(time=_time(row["last_finished_at"]), kind="restart", object=row["object"], text=text)
 
 
 def _log_marks(snapshot: Snapshot) -> Iterable[TimelineMark]:
     templates = snapshot["log_templates"]
     new = templates[templates["is_new"].fillna(value=False) & templates["level"].isin(["warning", "error", "critical"])]
     for row in new.dropna(subset=["first_seen"]).to_dict("records"):
-        yield TimelineMark(
-            time=row["first_seen"].to_pydatetime(), kind="log", object=row["object"], text=row["template"]
-        )
+        yield TimelineMark(time=_time(row["first_seen"]), kind="log", object=row["object"], text=row["template"])
 
 
-def _time(value: Any) -> datetime | None:
-    return None if pd.isna(value) else value.to_pydatetime()
+def _time(value: pd.Timestamp) -> datetime:
+    return value.floor("us").to_pydatetime()
 
 
 def _text(value: Any) -> str | None:

@@ -31,7 +31,7 @@ def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[M
 def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
-    sentence = f"{_sentence(finding.summary)} {_sentence(_because(top))}"
+    sentence = f"{_sentence(finding.summary)} {_because(top)}"
     return Verdict(
         outcome="fault",
         fault=finding.fault,
@@ -48,10 +48,11 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verd
 def _because(top: Ranked) -> str:
     change = top.change
     since = f", since {top.finding.since:%H:%M:%S} UTC" if top.finding.since else ""
+    cause = _sentence(f"Cause: {top.finding.cause}{since}")
     if change is None:
-        return f"Cause: {top.finding.cause}{since}"
-    commit = f"commit {change.commit[:7]}, " if change.commit else ""
-    return f"Cause: {top.finding.cause}; {change.text} ({commit}{change.time:%H:%M:%S} UTC){since}"
+        return cause
+    commit = f" (commit {change.commit[:7]})" if change.commit else ""
+    return f"{cause} {_sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {change.text}')}"
 
 
 def _change_text(top: Ranked) -> str | None:

@@ -1,1 +1,5 @@
-"""What a person sees."""
+"""A diagnosis as figures and pages."""
+
+from srelab_lib.reports.render import render
+
+__all__ = ["render"]

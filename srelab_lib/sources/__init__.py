@@ -1,1 +1,1 @@
-"""Where a snapshot comes from: a live cluster or a recorded incident."""
+"""From servers, recordings and repositories to a snapshot."""

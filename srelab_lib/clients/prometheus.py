@@ -1,0 +1,85 @@
+"""Prometheus' HTTP API: raw answers, bounded in time and size. A query that the server refuses is an ApiError."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.transport import MIB, Params, Transport
+from srelab_lib.errors import SourceError
+from srelab_lib.model import TimeWindow
+
+ANSWER_BYTES = 8 * MIB
+
+
+class PrometheusClient:
+    """One Prometheus, by its URL or through an API server's service proxy.
+
+    Args:
+        server: a URL, or `KubernetesClient.proxy(...)`.
+    """
+
+    def __init__(self, server: str | Transport) -> None:
+        self._transport = Transport(server, name=f"Prometheus {_host(server)}") if isinstance(server, str) else server
+        self._owned = isinstance(server, str)
+        self.name = self._transport.name
+
+    def close(self) -> None:
+        """Close the connections that are its own; a proxied one's belong to the cluster's client."""
+        if self._owned:
+            self._transport.close()
+
+    def query(self, expr: str, time: datetime, *, deadline: Deadline) -> dict[str, Any]:
+        """An instant query: `{"resultType": ..., "result": [...]}`, as all answers here without the envelope."""
+        return self._data("query", {"query": expr, "time": f"{time.timestamp():.3f}"}, deadline)
+
+    def query_range(self, expr: str, window: TimeWindow, step_seconds: int, *, deadline: Deadline) -> dict[str, Any]:
+        """A range query: a matrix with one sample at each step of the window, gaps left out."""
+        params: Params = {
+            "query": expr,
+            "start": f"{window.start.timestamp():.3f}",
+            "end": f"{window.end.timestamp():.3f}",
+            "step": step_seconds,
+        }
+        return self._data("query_range", params, deadline)
+
+    def alerts(self, *, deadline: Deadline) -> dict[str, Any]:
+        """`{"alerts": [...]}`: pending and firing, now; Prometheus keeps no past ones here."""
+        return self._data("alerts", None, deadline)
+
+    def rules(self, *, deadline: Deadline) -> dict[str, Any]:
+        """`{"groups": [...]}`: alerting and recording rules."""
+        return self._data("rules", None, deadline)
+
+    def buildinfo(self, *, deadline: Deadline) -> dict[str, Any]:
+        """`{"version": ..., ...}`: also the cheapest question whether it answers at all."""
+        return self._data("status/buildinfo", None, deadline)
+
+    def label_values(self, label: str, *, deadline: Deadline) -> list[str]:
+        """All values of a label, sorted as the server sorts them."""
+        data = self._envelope(f"label/{label}/values", None, deadline)
+        return [str(value) for value in data] if isinstance(data, list) else []
+
+    def _data(self, endpoint: str, params: Params, deadline: Deadline) -> dict[str, Any]:
+        data = self._envelope(endpoint, params, deadline)
+        if not isinstance(data, dict):
+            raise self._strange(endpoint)
+        return data
+
+    def envelope(self, endpoint: str, params: Params = None, *, deadline: Deadline) -> dict[str, Any]:
+        """The whole answer below /api/v1/, with `status` and `warnings`: what a recording keeps."""
+        answer = self._transport.json(f"/api/v1/{endpoint}", params, deadline=deadline, max_bytes=ANSWER_BYTES)
+        if not isinstance(answer, dict) or answer.get("status") != "success":
+            raise self._strange(endpoint)
+        return answer
+
+    def _envelope(self, endpoint: str, params: Params, deadline: Deadline) -> Any:
+        return self.envelope(endpoint, params, deadline=deadline).get("data")
+
+    def _strange(self, endpoint: str) -> SourceError:
+        return SourceError("the answer is not Prometheus'", source=f"{self.name} {endpoint}", hint="see prometheus_url")
+
+
+def _host(url: str) -> str:
+    return url.split("://", 1)[-1].rpartition("@")[2].rstrip("/")

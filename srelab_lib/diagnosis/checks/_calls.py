@@ -1,0 +1,169 @@
+"""Who could not reach what: failed calls in log lines, in the words of the common languages and clients.
+
+The words are those of C libraries, language runtimes and clients (glibc, musl, Go, Node, Java, Python, nginx, curl,
+redis, PostgreSQL and MySQL clients, gRPC), not those of an application.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from srelab_lib.diagnosis.checks._facts import Row
+from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._once import once
+from srelab_lib.model import Snapshot
+
+Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "failed"]
+"""How a call failed; `failed` is an error that names an address and does not say how."""
+
+_WORDS: dict[Kind, tuple[str, ...]] = {
+    "no_dns_answer": (
+        r"temporary failure in name resolution", r"\bEAI_AGAIN\b", r"server misbehaving", r"\bSERVFAIL\b",
+        r"could not be resolved \((?:2|5|110):", r"lookup \S+(?: on \S+)?: .{0,80}(?:timeout|timed out|refused)",
+        r"resolving timed out", r"dns (?:lookup|query|resolution) timed? ?out", r"no servers could be reached",
+    ),
+    "no_such_name": (
+        r"name or service not known", r"name does not resolve", r"nodename nor servname", r"no such host\b",
+        r"\bENOTFOUND\b", r"\bNXDOMAIN\b", r"UnknownHostException", r"host not found", r"unknown host\b",
+        r"unknown mysql server host", r"(?:could ?n[o']t|cannot|can't|failed to|unable to) resolve",
+        r"\bbad address '", r"could not be resolved \(3:", r"could not translate host name", r"getaddrinfo failed",
+        r"no address associated with hostname", r"(?:dns|name) resolution failed", r"failed to lookup address",
+    ),
+    "unreachable": (
+        r"no route to host", r"network is unreachable", r"\bEHOSTUNREACH\b", r"\bENETUNREACH\b", r"host is unreachable",
+    ),
+    "refused": (
+        r"connection refused", r"\bECONNREFUSED\b", r"\b(?:errno |error |\()111\b", r"couldn't connect to server",
+        r"actively refused", r"no connection could be made",
+    ),
+    "reset": (
+        r"connection reset", r"\bECONNRESET\b", r"broken pipe", r"\bEPIPE\b", r"remote end closed connection",
+        r"server closed the connection", r"disconnect/reset before headers", r"socket hang up", r"unexpected eof",
+        r"prematurely closed connection",
+    ),
+    "timeout": (
+        r"timed[ _-]?out", r"\btime-?out\b", r"[a-z]timeout(?:error|exception)?\b", r"deadline exceeded",
+        r"\bETIMEDOUT\b",
+    ),
+}  # fmt: skip
+"""In this order: a name that does not resolve comes wrapped in the words of the connection that then fails."""
+_KINDS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
+_ERROR_LEVELS = frozenset({"error", "critical"})
+
+_HOST = r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
+_NAMED = tuple(
+    re.compile(pattern.replace("<H>", _HOST), re.IGNORECASE)
+    for pattern in (
+        r"\blookup <H>(?: on |:)",
+        r"\b(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:) <H>",
+        r"(?:\bbad address|server host|resolve(?: host\w*)?:?|host name|in upstream) ?['\"]<H>(?::(?P<port>\d+))?['\"]",
+        r"resolve host(?:name)?:? <H>",
+        r"\b<H> could not be resolved",
+        r"(?:resolution failed for|cannot connect to host) <H>(?::(?P<port>\d+))?",
+    )
+)
+_ADDRESSES = tuple(
+    re.compile(pattern.replace("<H>", _HOST), re.IGNORECASE)
+    for pattern in (
+        r"\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@'\"]*@)?<H>(?::(?P<port>\d{1,5}))?",
+        r"\bhost=['\"]?<H>['\"]?,? *port=['\"]?(?P<port>\d{1,5})",
+        r"\bserver (?:at|on) ['\"]?<H>(?::(?P<port>\d{1,5}))?['\"]?(?: \([\d.]+\))?(?:,? port (?P<port2>\d{1,5}))?",
+        r"\b(?:to|host) ['\"]?<H>['\"]?,? port (?P<port>\d{1,5})",
+        r"(?<![\w./:@<-])<H>:(?P<port>\d{2,5})(?!\w|[.:-]\w)",
+        r"(?:remote host|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to(?! (?:remote )?host)) \(?<H>\b",
+    )
+)
+_ANY_CALL = re.compile(
+    "|".join(pattern.pattern for pattern in _KINDS.values()) + r"|://|[a-z][\w.-]*:\d{2,5}\b", re.IGNORECASE
+)
+_SCHEME_PORTS = {
+    "http": 80, "ws": 80, "https": 443, "wss": 443, "redis": 6379, "rediss": 6379, "postgres": 5432,
+    "postgresql": 5432, "mysql": 3306, "amqp": 5672, "mongodb": 27017, "nats": 4222, "kafka": 9092,
+}  # fmt: skip
+_SOURCE_FILE = re.compile(r"\.(?:py|go|js|mjs|ts|java|kt|rb|rs|php|cs|c|cc|cpp|scala|ex|lua|pl|html|json|ya?ml)$")
+_NO_HOST = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "line", "port", "code", "status", "errno", "error", "at"})  # noqa: S104
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Address:
+    """A host as it is written, and its port where one is written or the scheme has one."""
+
+    host: str
+    port: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Failed calls of one workload: to one address, or to one that the lines do not name."""
+
+    kind: Kind
+    address: Address | None
+    hits: Hits
+
+    @property
+    def caller(self) -> str:
+        return self.hits.object
+
+
+def addresses(text: str) -> list[Address]:
+    """Hosts that a text names as something to connect to, in the order in which they stand."""
+    found: dict[int, Address] = {}
+    for pattern in _ADDRESSES:
+        for match in pattern.finditer(text):
+            address = _address(match.groupdict())
+            if address and not any(address.host == known.host for known in found.values()):
+                found[match.start("host")] = address
+    return [found[position] for position in sorted(found)]
+
+
+def _address(groups: dict[str, str | None]) -> Address | None:
+    host = (groups["host"] or "").lower()
+    if host in _NO_HOST or _SOURCE_FILE.search(host) or not re.search(r"[a-z]|\d\.\d", host):
+        return None
+    written = groups.get("port") or groups.get("port2")
+    scheme = (groups.get("scheme") or "").lower().split("+")[0]
+    return Address(host=host, port=int(written) if written else _SCHEME_PORTS.get(scheme))
+
+
+def kind_of(message: str) -> Kind | None:
+    """How a call failed, by the words of the line."""
+    return next((kind for kind, pattern in _KINDS.items() if pattern.search(message)), None)
+
+
+def called(message: str, kind: Kind) -> Address | None:
+    """What the failed line tried to reach."""
+    if kind in ("no_such_name", "no_dns_answer"):
+        for pattern in _NAMED:
+            match = pattern.search(message)
+            address = _address(match.groupdict()) if match else None
+            if address:
+                return address
+    return next(iter(addresses(message)), None)
+
+
+def failures(s: Snapshot, *kinds: Kind) -> list[Failure]:
+    """Failed calls in the logs of the namespace, by workload, kind and address.
+
+    Args:
+        s: the snapshot.
+        kinds: those asked for; none: every kind whose words say how the call failed, so all but `failed`.
+    """
+    return [item for item in _all_failures(s) if (item.kind in kinds if kinds else item.kind != "failed")]
+
+
+@once
+def _all_failures(s: Snapshot) -> tuple[Failure, ...]:
+    groups: dict[tuple[Kind, Address | None], list[Row]] = {}
+    for line in matching(s, _ANY_CALL):
+        message = str(line["message"])
+        kind: Kind | None = kind_of(message) or ("failed" if line["level"] in _ERROR_LEVELS else None)
+        address = called(message, kind) if kind else None
+        if kind and (address or kind != "failed"):
+            groups.setdefault((kind, address), []).append(line)
+    return tuple(
+        Failure(kind=kind, address=address, hits=hit)
+        for (kind, address), lines in groups.items()
+        for hit in by_workload(s, lines)
+    )

@@ -1,0 +1,159 @@
+"""Log lines as evidence: which lines count, since when, and whether they still come.
+
+Everyone who can send a request can write into a log, and every program logs errors that hurt nobody. So a line counts
+only when it reports (an error's own wording, not a debug line, not prose that addresses its reader), and a pattern is
+evidence only when it began while the log was watched, or fills the log, or the workload is seen to be unwell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+from srelab_lib.diagnosis.checks._facts import Row, grouped, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._symptoms import symptoms, users_are_fine
+from srelab_lib.model import Fact, Snapshot
+
+QUIET = frozenset({"debug", "trace", "info"})
+DOMINANT_RATIO = 0.3
+"""From this share of its lines on, a workload does little else than fail."""
+SETTLED_BEFORE = timedelta(seconds=20)
+"""A log that ran this long without a line ran without it."""
+SETTLE = timedelta(seconds=60)
+"""What has been silent this long is over."""
+
+_PROSE = re.compile(
+    r"ignore (?:all|any|every|the|your|previous|prior)\b.{0,40}\b(?:instruction|prompt|rule|evidence|above)"
+    r"|\broot cause\b|\byou are (?:an?|the|now)\b|\b(?:system|assistant|developer)\s*(?:prompt|message|:)\s"
+    r"|<\|im_(?:start|end)\|>|\bverdict\b|\bkubectl (?:delete|apply|scale|patch|edit)\b|\bdisregard\b",
+    re.IGNORECASE,
+)
+"""Text that speaks to whoever reads the log, or names causes and commands: a claim, never an observation."""
+
+_ACCESS_LINE = re.compile(r'"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S.{0,2000}? HTTP/\d(?:\.\d)?"? \d{3}\b')
+"""A line of an access log: its path and user agent are the client's words."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hits:
+    """Lines of one workload that match one pattern, oldest first, against the whole of its log."""
+
+    object: str
+    lines: tuple[Row, ...]
+    log_start: datetime
+    log_end: datetime
+    log_lines: int
+
+    @property
+    def first(self) -> datetime:
+        return _time(self.lines[0])
+
+    @property
+    def last(self) -> datetime:
+        return _time(self.lines[-1])
+
+    @property
+    def risen(self) -> bool:
+        """The log ran without such lines before, and longer than it ever pauses between them."""
+        return len(self.lines) > 1 and self.first - self.log_start >= max(SETTLED_BEFORE, 2 * max(pauses(self.lines)))
+
+    def risen_since(self, time: datetime) -> bool:
+        """None came before that time, as far as the log reaches back."""
+        return self.first >= time
+
+    @property
+    def ongoing(self) -> bool:
+        """They still come: the last one is near the log's end."""
+        return self.log_end - self.last <= self.patience
+
+    @property
+    def patience(self) -> timedelta:
+        """After this long without a line they are over."""
+        return max(SETTLE, 2 * max(pauses(self.lines), default=SETTLE))
+
+    @property
+    def dominant(self) -> bool:
+        """They fill much of the log since its start: a program that has failed since it started."""
+        return len(self.lines) > 2 and len(self.lines) >= DOMINANT_RATIO * self.log_lines
+
+    def facts(self, limit: int = 3) -> tuple[Fact, ...]:
+        """The first line and the latest one of each template, word for word."""
+        latest = {line["template"]: index for index, line in enumerate(self.lines)}
+        chosen = dict.fromkeys([0, *latest.values(), *reversed(range(len(self.lines)))])
+        return one_each((log_fact(self.lines[index]) for index in chosen), limit)
+
+
+def pauses(lines: Sequence[Row]) -> list[timedelta]:
+    """The times between each line and the next."""
+    return [_time(later) - _time(earlier) for earlier, later in pairwise(lines)]
+
+
+def last_episode(lines: Sequence[Row]) -> Sequence[Row]:
+    """The lines since the last long pause, where they are far more than came at once before; else all of them.
+
+    Programs complain while they start and wait for each other; that is over when they run, and no onset.
+    """
+    usual = median(pause.total_seconds() for pause in pauses(lines)) if len(lines) > 1 else 0.0
+    long = max(SETTLE / 2, timedelta(seconds=5 * usual))
+    starts = [0, *(index + 1 for index, pause in enumerate(pauses(lines)) if pause > long), len(lines)]
+    sizes = [end - start for start, end in pairwise(starts)]
+    return lines[starts[-2] :] if len(sizes) > 1 and sizes[-1] >= 3 * max(sizes[:-1]) else lines
+
+
+def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Row]:
+    """Lines of the namespace that report what the pattern says, oldest first.
+
+    Args:
+        s: the snapshot.
+        pattern: what the line must hold.
+        quiet: lines of level info and below count too.
+    """
+    df = s["logs"]
+    df = df[(df["namespace"] == s.namespace) & df["time"].notna()]
+    if not quiet:
+        df = df[~df["level"].isin(QUIET)]
+    # A template's lines differ in numbers and names only: one of them tells whether the words are there.
+    examples = df.drop_duplicates("template")
+    wanted = [bool(pattern.search(str(message))) for message in examples["message"]]
+    df = df[df["template"].isin(examples["template"][wanted])].sort_values("time", kind="stable")
+    return [row for row in rows(df) if pattern.search(str(row["message"])) and reports(str(row["message"]))]
+
+
+def reports(message: str) -> bool:
+    """True for a line that reports something itself; false for an access line and for prose that claims."""
+    return not _PROSE.search(message) and not _ACCESS_LINE.search(message)
+
+
+def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Hits]:
+    """The lines that match, by workload."""
+    return by_workload(s, matching(s, pattern, quiet=quiet))
+
+
+def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
+    """Lines grouped by workload and set against the whole log of it."""
+    logs = s["logs"]
+    found = []
+    for ref, group in grouped(lines).items():
+        whole = logs.loc[(logs["object"] == ref) & logs["time"].notna(), "time"]
+        start, end = whole.min().to_pydatetime(warn=False), whole.max().to_pydatetime(warn=False)
+        found.append(
+            Hits(object=ref, lines=tuple(last_episode(group)), log_start=start, log_end=end, log_lines=len(whole))
+        )
+    return found
+
+
+def evident(s: Snapshot, hit: Hits) -> bool:
+    """True when the lines tell of a fault that is there now, and not of noise that was always there, or is over."""
+    if not hit.ongoing or users_are_fine(s, hit.object):
+        return False
+    still = s.window.end - hit.last <= hit.patience
+    return (still and (hit.risen or hit.dominant)) or bool(symptoms(s, hit.object))
+
+
+def _time(line: Row) -> datetime:
+    time: datetime = line["time"]
+    return time

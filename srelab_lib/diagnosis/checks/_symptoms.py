@@ -1,0 +1,104 @@
+"""Is a workload unwell, by what servers state and meters measure? The test that separates errors from noise."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from srelab_lib.diagnosis.checks._facts import in_window, live_containers, metric_fact, rows, status_fact
+from srelab_lib.model import Fact, Snapshot
+
+USER_SIGNALS = ("error_ratio", "latency_p95_seconds", "errors_per_second", "in_flight_requests")
+DEPENDENCY_SIGNALS = ("dependency_error_ratio", "dependency_latency_p95_seconds", "waiting_requests")
+FINE_ERROR_RATIO = 0.01
+FAILED_RATIO = 0.05
+STARTING = timedelta(seconds=60)
+"""A pod younger than this may still be starting."""
+
+_STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
+
+
+def symptoms(s: Snapshot, ref: str) -> tuple[Fact, ...]:
+    """Facts that a workload is unwell: not ready, restarted, failing its users. Empty when nothing says so."""
+    return (
+        *_status_symptoms(s, ref),
+        *risen_signals(s, ref, *USER_SIGNALS, *DEPENDENCY_SIGNALS),
+        *_access_symptoms(s, ref),
+    )
+
+
+def _status_symptoms(s: Snapshot, ref: str) -> list[Fact]:
+    facts = []
+    for row in live_containers(s, "app", "sidecar"):
+        if row["object"] != ref:
+            continue
+        if row["restart_count"] and in_window(s, row["last_finished_at"]):
+            facts.append(status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
+                                     last_exit_code=row["last_exit_code"], time=row["last_finished_at"]))  # fmt: skip
+        elif row["ready"] is False and _has_started(s, row["started_at"]):
+            facts.append(status_fact(row, ready=False, state=row["state"], waiting_reason=row["waiting_reason"]))
+    return facts
+
+
+def _has_started(s: Snapshot, started_at: datetime | None) -> bool:
+    return started_at is None or s.window.end - started_at > STARTING
+
+
+def onsets_of(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> list[dict[str, Any]]:
+    """Change points of a workload's signals in one direction, earliest first."""
+    df = s["onsets"]
+    df = df[(df["object"] == ref) & df["signal"].isin(signals)]
+    found = [dict(row) for row in rows(df.sort_values("time", kind="stable"))]
+    # Where it began before the window nobody knows the value before, and so no direction.
+    return [row for row in found if row["before"] is not None and (row["after"] > row["before"]) is rising]
+
+
+def risen_signals(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> list[Fact]:
+    """The change points as facts: `error_ratio went from 0.002 to 0.41 ratio`."""
+    return [
+        metric_fact(
+            ref, row["signal"], f"went from {row['before']:.3g} to {row['after']:.3g} {row['unit']}", row["time"]
+        )
+        for row in onsets_of(s, ref, *signals, rising=rising)
+    ]
+
+
+def _access_symptoms(s: Snapshot, ref: str) -> list[Fact]:
+    """Answers of the 5xx class in an access log, where they are more than FAILED_RATIO of the latest third."""
+    statuses = access_statuses(s, ref)
+    late = statuses[statuses.index >= pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))]
+    failed = int((late >= 500).sum())
+    if len(late) < 10 or failed < FAILED_RATIO * len(late):
+        return []
+    return [
+        Fact(kind="log", object=ref, text=f"{failed} of {len(late)} answers that its log tells of have a 5xx status")
+    ]
+
+
+def access_statuses(s: Snapshot, ref: str) -> pd.Series[int]:
+    """HTTP statuses in the access log of a workload, indexed by time."""
+    df = s["logs"]
+    df = df[(df["object"] == ref) & df["time"].notna()]
+    found = [_STATUS.search(str(message)) for message in df["message"]]
+    values = [int(match.group(1) or match.group(2)) if match else 0 for match in found]
+    statuses = pd.Series(values, index=pd.DatetimeIndex(df["time"]), dtype="int64")
+    return statuses[statuses > 0]
+
+
+def samples(s: Snapshot, ref: str, signal: str) -> pd.DataFrame:
+    """Samples of one signal of one workload, oldest first."""
+    df = s["metrics"]
+    return df[(df["object"] == ref) & (df["signal"] == signal) & df["value"].notna()].sort_values("time", kind="stable")
+
+
+def users_are_fine(s: Snapshot, ref: str) -> bool:
+    """True when metrics show that the workload has served its users well up to the window's end."""
+    third = pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))
+    errors, requests = samples(s, ref, "error_ratio"), samples(s, ref, "request_rate")
+    errors, requests = errors[errors["time"] >= third], requests[requests["time"] >= third]
+    if len(errors) < 3 or len(requests) < 3 or not requests["value"].gt(0).any():
+        return False
+    return bool(errors["value"].max() < FINE_ERROR_RATIO) and not risen_signals(s, ref, *USER_SIGNALS)

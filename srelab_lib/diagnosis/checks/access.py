@@ -1,0 +1,161 @@
+"""What the API server refuses: pods that may not be created, and calls that a ServiceAccount may not make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    event_facts,
+    events,
+    first_seen,
+    grouped,
+    live_pods,
+    named,
+    of_namespace,
+    one_each,
+    raw_objects,
+    rows,
+    spec_fact,
+)
+from srelab_lib.diagnosis.checks._logs import hits
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+
+_REFUSED = ("FailedCreate", "FailedUpdate", "FailedDelete", "FailedScheduling", "ReplicaSetCreateError")
+_ACCOUNT = re.compile(r'serviceaccount "(?P<name>[\w.-]+)" not found')
+_WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)": (?P<why>.*)', re.DOTALL)
+_POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[\w.:-]+)": (?P<why>.*)', re.DOTALL)
+_DENIED = re.compile(
+    r'User "system:serviceaccount:(?P<namespace>[\w-]+):(?P<account>[\w.-]+)" '
+    r'cannot (?P<verb>\w+) (?:resource|path) "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
+)
+
+
+def check_service_account_missing(s: Snapshot) -> Iterator[Finding]:
+    """FailedCreate events: `serviceaccount "x" not found`."""
+    for ref, items, match in _refused(s, _ACCOUNT):
+        account = match["name"]
+        yield Finding(
+            fault="service_account_missing",
+            object=ref,
+            summary=f"{named(ref)} cannot create its pods: ServiceAccount {account} does not exist",
+            cause=f"ServiceAccount {account} does not exist",
+            facts=one_each([*event_facts(items), spec_fact(ref, serviceAccountName=account)]),
+            since=first_seen(items),
+            strength=3,
+            related=(object_ref("ServiceAccount", s.namespace, account),),
+        )
+
+
+def check_pod_security_denied(s: Snapshot) -> Iterator[Finding]:
+    """FailedCreate events: `violates PodSecurity`."""
+    for ref, items, match in _refused(s, _POD_SECURITY):
+        yield Finding(
+            fault="pod_security_denied",
+            object=ref,
+            summary=f"{named(ref)} cannot create its pods: they violate PodSecurity {match['level']}",
+            cause=f"pod security admission refuses {match['why'].strip()}",
+            facts=one_each([*event_facts(items), *_enforced(s)]),
+            since=first_seen(items),
+            strength=3,
+            related=(object_ref("Namespace", "", s.namespace),),
+        )
+
+
+def _enforced(s: Snapshot) -> list[Fact]:
+    raw = raw_objects(s, "Namespace").get(s.namespace, {})
+    labels = (raw.get("metadata") or {}).get("labels") or {}
+    level = labels.get("pod-security.kubernetes.io/enforce")
+    ref = object_ref("Namespace", "", s.namespace)
+    return [spec_fact(ref, **{"pod-security.kubernetes.io/enforce": level})] if level else []
+
+
+def check_webhook_unreachable(s: Snapshot) -> Iterator[Finding]:
+    """FailedCreate events: `failed calling webhook`."""
+    for ref, items, match in _refused(s, _WEBHOOK):
+        configuration, hook = _configuration(s, match["name"])
+        yield Finding(
+            fault="webhook_unreachable",
+            object=configuration or ref,
+            summary=f"{named(ref)} cannot create its pods: admission webhook {match['name']} does not answer",
+            cause=f"webhook {match['name']} fails: {' '.join(match['why'].split())}",
+            facts=one_each([*event_facts(items), *([_hook_fact(configuration, hook)] if configuration else [])]),
+            since=first_seen(items),
+            strength=3,
+            related=(ref,),
+        )
+
+
+def _configuration(s: Snapshot, name: str) -> tuple[str, Mapping[str, Any]]:
+    """The configuration that registers a webhook, and the webhook in it."""
+    df = s["objects"]
+    for row in rows(df[df["kind"].isin(["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"])]):
+        for hook in (row["raw"] or {}).get("webhooks") or []:
+            if hook.get("name") == name:
+                return str(row["ref"]), hook
+    return "", {}
+
+
+def _hook_fact(ref: str, hook: Mapping[str, Any]) -> Fact:
+    config = hook.get("clientConfig") or {}
+    service = config.get("service") or {}
+    where = "/".join(str(service[field]) for field in ("namespace", "name") if field in service)
+    return spec_fact(ref, webhook=hook.get("name"), service=where or None, url=config.get("url"),
+                     failurePolicy=hook.get("failurePolicy"))  # fmt: skip
+
+
+def _refused(s: Snapshot, pattern: re.Pattern[str]) -> Iterator[tuple[str, list[Row], re.Match[str]]]:
+    """Refusals that still hold, by workload, with what the pattern found in the latest of them."""
+    heard = [event for event in events(s, *_REFUSED) if pattern.search(event["message"]) and _still_short(s, event)]
+    for ref, items in grouped(heard).items():
+        match = pattern.search(items[-1]["message"])
+        if match:
+            yield ref, items, match
+
+
+def _still_short(s: Snapshot, event: Row) -> bool:
+    """False when the controller that was refused has its pods by now, or wants none."""
+    own = [row for row in of_namespace(s, "workloads") if row["ref"] == event["involved"]]
+    status, spec = (own[0]["status"] or {}, own[0]["spec"] or {}) if own else ({}, {})
+    if not own or "replicas" not in spec:
+        return event["involved_kind"] not in ("ReplicaSet", "ReplicationController") or not own
+    return int(status.get("replicas") or 0) < int(spec["replicas"] or 0)
+
+
+def check_rbac_denied(s: Snapshot) -> Iterator[Finding]:
+    """Log lines and events: `User "system:serviceaccount:..." cannot list resource ...` of the pod's own account."""
+    accounts = {str(pod["object"]): pod["service_account"] or "default" for pod in live_pods(s)}
+    for ref, items, match in _refused(s, _DENIED):
+        yield _denied(ref, match, event_facts(items), first_seen(items), strength=3)
+    for hit in hits(s, _DENIED, quiet=True):
+        told = _DENIED.search(str(hit.lines[-1]["message"]))
+        own = told and (told["namespace"], told["account"]) == (s.namespace, accounts.get(hit.object))
+        if told and own and hit.ongoing and hit.lines[-1]["level"] not in ("info", "debug"):
+            yield _denied(hit.object, told, hit.facts(), hit.first, strength=2)
+
+
+def _denied(ref: str, match: re.Match[str], facts: Any, since: Any, *, strength: Any) -> Finding:
+    group = f" in API group {match['group']}" if match["group"] else ""
+    what = f"ServiceAccount {match['account']} may not {match['verb']} {match['resource']}{group}"
+    account = object_ref("ServiceAccount", match["namespace"], match["account"])
+    return Finding(
+        fault="rbac_denied",
+        object=ref,
+        summary=f"{named(ref)} is refused by the API server: {what}",
+        cause=what,
+        facts=one_each([*facts, spec_fact(ref, serviceAccountName=match["account"])]),
+        since=since,
+        strength=strength,
+        related=(account,),
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    check_service_account_missing,
+    check_pod_security_denied,
+    check_webhook_unreachable,
+    check_rbac_denied,
+)

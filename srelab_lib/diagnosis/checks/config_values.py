@@ -1,0 +1,186 @@
+"""A ConfigMap whose value is wrong: it was edited before the trouble, or the errors name what it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from srelab_lib.diagnosis.checks._calls import addresses, failures
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    api_time,
+    in_window,
+    log_fact,
+    named,
+    one_each,
+    quoted,
+    raw_objects,
+    rows,
+)
+from srelab_lib.diagnosis.checks._logs import by_workload, evident, hits, matching
+from srelab_lib.diagnosis.checks._services import Net, Workload, net
+from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.exceptions import ERROR
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+
+SLACK = timedelta(seconds=10)
+"""Clocks of the API server and of nodes differ by less."""
+
+_COMPLAINT = re.compile(
+    r"invalid|not a valid|cannot|can't|could not|couldn't|failed|failure|unknown|unsupported|illegal"
+    r"|unexpected|malformed"
+    r"|unrecogni[sz]ed|must be|out of range|error|exception|refused|timed? ?out|not found|denied|\bemerg\b|parse",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(
+    r"invalid|not a valid|unknown|unsupported|illegal|unexpected|malformed|unrecogni[sz]ed|must be"
+    r"|out of range|expected"
+    r"|could ?n[o']t (?:convert|parse)|(?:cannot|failed to|unable to) (?:parse|convert|decode|unmarshal)|parse error"
+    r"|parsing|syntax error|NumberFormatException|ValueError|for input string",
+    re.IGNORECASE,
+)
+
+
+_QUOTED = re.compile(r"['\"`]([^'\"`\s]{3,80})['\"`]")
+AFTER_EDIT = timedelta(seconds=180)
+"""Mounted files reach a pod within two minutes of an edit, and a restart takes its time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Setting:
+    """One entry of a ConfigMap, and the workload that reads it."""
+
+    workload: Workload
+    configmap: str
+    key: str
+    value: str
+
+
+def check_wrong_value(s: Snapshot) -> Iterator[Finding]:
+    """Errors that name a ConfigMap's key or value, with an edit of it before them or a value that they reject."""
+    view = net(s)
+    complaints = matching(s, _COMPLAINT)
+    for setting in _settings(view):
+        lines = [row for row in complaints if row["object"] == setting.workload.ref and _names(setting, row["message"])]
+        if not lines:
+            continue
+        hit = by_workload(s, lines)[0]
+        edit = _edit(s, setting, hit.first)
+        rejected = [row for row in lines if _REJECTED.search(row["message"]) and _holds(row["message"], setting.value)]
+        failed = evident(s, hit) or bool(symptoms(s, hit.object))
+        if failed and (edit or rejected or _leads_nowhere(view, setting)):
+            yield _finding(s, setting, rejected or lines, edit)
+
+
+def check_dead_address(s: Snapshot) -> Iterator[Finding]:
+    """Failed calls of a workload whose ConfigMap holds an address that no Service of the namespace has."""
+    view = net(s)
+    by_ref: dict[str, list[_Setting]] = {setting.workload.ref: [] for setting in _settings(view)}
+    for setting in _settings(view):
+        if _leads_nowhere(view, setting):
+            by_ref[setting.workload.ref].append(setting)
+    for failure in failures(s):
+        wrong = by_ref.get(failure.caller, [])
+        if failure.address is None and len(wrong) == 1 and failure.hits.ongoing:
+            yield _finding(s, wrong[0], list(failure.hits.lines), _edit(s, wrong[0], failure.hits.first))
+
+
+def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
+    """Edits of a ConfigMap, and readers of it that began to fail right after, without another change of theirs."""
+    view = net(s)
+    for setting in {(x.workload.ref, x.configmap): x for x in _settings(view)}.values():
+        for hit in hits(s, ERROR):
+            edit = _edit(s, setting, hit.first) if hit.object == setting.workload.ref and evident(s, hit) else None
+            if not edit or not edit.time or not hit.risen_since(edit.time) or hit.first - edit.time > AFTER_EDIT:
+                continue
+            if not _changed_otherwise(s, hit.object, edit.time, hit.first):
+                yield _finding(s, setting, list(hit.lines), edit)
+
+
+def _changed_otherwise(s: Snapshot, ref: str, edited: datetime, failed: datetime) -> bool:
+    """True when the reader itself was changed about then; a restart that only sets an annotation is none."""
+    df = s["changes"]
+    near = df[(df["object"] == ref) & df["time"].between(edited - AFTER_EDIT, failed + SLACK)]
+    return any(not str(row["field"]).startswith(("annotations", "created")) for row in rows(near))
+
+
+def _settings(view: Net) -> list[_Setting]:
+    return [
+        _Setting(workload=workload, configmap=name, key=key, value=value)
+        for workload in view.workloads.values()
+        for name, key, value in view.configured(workload)
+    ]
+
+
+def _names(setting: _Setting, message: str) -> bool:
+    """True when a line names the key, the value, or an address that the value holds."""
+    key = len(setting.key) > 3 and re.search(rf"(?<![\w-]){re.escape(setting.key)}(?![\w-])", message)
+    hosts = {(address.host, address.port) for address in addresses(setting.value)}
+    return bool(key) or _holds(message, setting.value) or any((a.host, a.port) in hosts for a in addresses(message))
+
+
+def _holds(message: str, value: str) -> bool:
+    """True when a short value stands in a line as a word of its own; one letter or digit would stand anywhere.
+
+    Of a whole file, the value of one of its settings must stand in the line in quotes.
+    """
+    value = value.strip()
+    if "\n" in value:
+        return any(
+            re.search(rf"(?m)[:=]\s*[\"']?{re.escape(word)}[\"']?\s*$", value) for word in _QUOTED.findall(message)
+        )
+    return 2 < len(value) < 120 and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", message) is not None
+
+
+def _leads_nowhere(view: Net, setting: _Setting) -> bool:
+    """True when the value is an address of this namespace that no Service has, while one is near."""
+    for address in addresses(setting.value):
+        service = view.service(address)
+        if service and service.routed and address.port and address.port not in [p.get("port") for p in service.ports]:
+            return True
+        name = view.local_name(address.host)
+        if not service and name and view.meaning(address) == "missing" and view.near_service(name):
+            return True
+    return False
+
+
+def _edit(s: Snapshot, setting: _Setting, first: datetime) -> Fact | None:
+    """The last edit of the ConfigMap in the window, not after the errors began: of the changes, or of managedFields."""
+    ref = object_ref("ConfigMap", s.namespace, setting.configmap)
+    df = s["changes"]
+    edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
+    told = [Fact(kind="change", object=ref, text=row["text"], time=row["time"]) for row in rows(edits)]
+    meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
+    created, written = api_time(meta.get("creationTimestamp")), _written(meta)
+    if not told and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):
+        told = [Fact(kind="change", object=ref, text=f"ConfigMap {setting.configmap} was edited", time=written)]
+    return max(told, key=lambda fact: (fact.time or s.window.start, fact.text), default=None)
+
+
+def _written(meta: Mapping[str, Any]) -> datetime | None:
+    return max((time for f in meta.get("managedFields") or [] if (time := api_time(f.get("time")))), default=None)
+
+
+def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None) -> Finding:
+    ref = object_ref("ConfigMap", s.namespace, setting.configmap)
+    shown = next((line.strip() for line in setting.value.splitlines() if line.strip()), "")[:120]
+    held = Fact(kind="spec", object=ref, text=quoted(**{setting.key: shown}))
+    was_edited = f", edited at {edit.time:%H:%M:%SZ}" if edit and edit.time else ""
+    return Finding(
+        fault="configmap_wrong_value",
+        object=ref,
+        summary=f"{named(setting.workload.ref)} fails on the value of {setting.key} in {named(ref)}",
+        cause=f"ConfigMap {setting.configmap} holds {setting.key}={shown}{was_edited}",
+        facts=one_each(
+            [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]
+        ),  # fmt: skip
+        since=lines[0]["time"],
+        related=(setting.workload.ref,),
+    )
+
+
+CHECKS: tuple[Check, ...] = (check_wrong_value, check_dead_address, check_failed_after_edit)

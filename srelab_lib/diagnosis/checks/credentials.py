@@ -1,0 +1,141 @@
+"""Credentials and certificates that are no longer accepted, in the words of the servers that refuse them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    event_facts,
+    events,
+    first_seen,
+    grouped,
+    named,
+    one_each,
+    spec_fact,
+)
+from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
+from srelab_lib.diagnosis.checks._services import Net, Workload, net
+from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.model import Finding, Snapshot, object_ref
+
+_REFUSED = re.compile(
+    r"password authentication failed|access denied for user|\bWRONGPASS\b|\bNOAUTH\b|login failed for user"
+    r"|\bERR (?:invalid password|AUTH )|\bACCESS_REFUSED\b|\bORA-01017\b|\bSCRAM\b.{0,80}fail"
+    r"|SASL authentication failed"
+    r"|(?:mongo|sasl|smtp|ldap|ssh|kafka|amqp|db|database|server)\w*:? .{0,80}authentication (?:failed|failure|error)"
+    r"|AuthenticationError|AuthenticationException|AuthenticationFailed|unable to authenticate"
+    r"|\bInvalidAccessKeyId\b|\bSignatureDoesNotMatch\b|\bExpiredToken\b|\bInvalidClientTokenId\b"
+    r"|\b401 (?:client error|unauthorized)|HTTP Error 401|status(?: ?code)?:? \(?401\b"
+    r"|\binvalid_(?:client|grant|token)\b"
+    r"|invalid api key|incorrect api key|bad credentials",
+    re.IGNORECASE,
+)
+_EXPIRED = re.compile(
+    r"certificate has expired|\bCERT_HAS_EXPIRED\b|certificate (?:is )?expired|CertificateExpiredException"
+    r"|ERR_CERT_DATE_INVALID|expired certificate|certificate verify failed: certificate has expired",
+    re.IGNORECASE,
+)
+
+
+def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
+    """Log lines in which a server refuses a password, a key or a token that a Secret of the workload holds."""
+    view = net(s)
+    found = [hit for hit in hits(s, _REFUSED) if len(hit.lines) > 1 and evident(s, hit)]
+    for hit in callers_first(view, found):
+        workload = view.workloads.get(hit.object)
+        held = list(_secrets(workload)) if workload else []
+        names = ", ".join(dict.fromkeys(name for name, _ in held))
+        whose = f"the credential that it has from Secret {names}" if names else "its credential"
+        yield Finding(
+            fault="secret_rotated",
+            object=hit.object,
+            summary=f"{named(hit.object)} is refused by a server: {whose} is not accepted",
+            cause=f"{whose} is no longer accepted",
+            facts=one_each(
+                [*hit.facts(), *(spec_fact(hit.object, setting=text) for _, text in held[:2]), *symptoms(s, hit.object)]
+            ),  # fmt: skip
+            since=hit.first,
+            related=(
+                *(object_ref("Secret", s.namespace, name) for name, _ in dict.fromkeys(held)),
+                *_servers(view, hit),
+            ),  # fmt: skip
+        )
+
+
+def callers_first(view: Net, found: list[Hits]) -> list[Hits]:
+    """Without the hits of a server whose caller logs the same: the fix is at the caller."""
+    objects = {hit.object for hit in found}
+    served = {
+        workload.ref
+        for service in view.services.values()
+        for workload in service.workloads
+        if any(caller.ref in objects and caller.ref != workload.ref for caller in view.callers(service))
+    }
+    return [hit for hit in found if hit.object not in served]
+
+
+def _secrets(workload: Workload) -> Iterator[tuple[str, str]]:
+    """(Secret, the setting that reads it) of a workload's containers and volumes."""
+    for container in workload.containers():
+        for variable in container.get("env") or []:
+            chosen = (variable.get("valueFrom") or {}).get("secretKeyRef")
+            if chosen:
+                yield chosen["name"], f"env {variable['name']} from Secret {chosen['name']} key {chosen['key']}"
+        for source in container.get("envFrom") or []:
+            if source.get("secretRef"):
+                yield source["secretRef"]["name"], f"envFrom Secret {source['secretRef']['name']}"
+    for volume in workload.spec.get("volumes") or []:
+        if volume.get("secret"):
+            yield (
+                volume["secret"]["secretName"],
+                f"volume {volume['name']} from Secret {volume['secret']['secretName']}",
+            )
+
+
+def _servers(view: Net, hit: Hits) -> list[str]:
+    """Services that the refused workload's lines or settings name, and what stands behind them."""
+    workload = view.workloads.get(hit.object)
+    wanted = [called(str(line["message"]), "refused") for line in hit.lines[:3]]
+    wanted += [item.address for item in view.references(workload)] if workload else []
+    services = [service for service in map(view.service, wanted) if service]
+    return list(dict.fromkeys(ref for x in services for ref in (x.ref, *(w.ref for w in x.workloads))))
+
+
+def check_tls_expired(s: Snapshot) -> Iterator[Finding]:
+    """Log lines and events: `certificate has expired`."""
+    view = net(s)
+    for ref, items in grouped(events(s, message=_EXPIRED.pattern)).items():
+        yield _expired(ref, ref, one_each(event_facts(items)), first_seen(items), strength=3)
+    for hit in hits(s, _EXPIRED):
+        if len(hit.lines) < 2 or not hit.ongoing or not (_names_tls(hit) or evident(s, hit)):
+            continue
+        service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
+        servers = [service.ref, *(w.ref for w in service.workloads)] if service else _servers(view, hit)
+        owners = [ref for ref in servers if not ref.startswith("Service/")]
+        target = owners[0] if len(owners) == 1 else hit.object
+        yield _expired(target, hit.object, one_each([*hit.facts(), *symptoms(s, hit.object)]), hit.first, servers)
+
+
+def _names_tls(hit: Hits) -> bool:
+    """True for a TLS library's own wording, which no application writes by itself."""
+    return all(re.search(r"x509|SSL|TLS|CERT_HAS_EXPIRED|verify failed", str(line["message"])) for line in hit.lines)
+
+
+def _expired(ref: str, caller: str, facts: tuple, since, servers=(), *, strength=2) -> Finding:  # type: ignore[no-untyped-def,type-arg]
+    whose = f"the certificate of {named(ref)}" if ref != caller else "a certificate"
+    return Finding(
+        fault="tls_expired",
+        object=ref,
+        summary=f"{named(caller)} refuses a TLS connection: {whose} has expired",
+        cause=f"{whose} has expired",
+        facts=facts,
+        since=since,
+        strength=strength,
+        related=tuple(dict.fromkeys([caller, *servers])),
+    )
+
+
+CHECKS: tuple[Check, ...] = (check_secret_rotated, check_tls_expired)

@@ -1,0 +1,137 @@
+"""Databases and pools, in the words of their servers, drivers and pools."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._facts import Check, named, one_each
+from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
+from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.credentials import callers_first
+from srelab_lib.model import Finding, Snapshot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rule:
+    """Words that a library or server uses for one fault and for nothing else."""
+
+    fault: str
+    words: re.Pattern[str]
+    summary: str
+    cause: str
+
+
+_RULES = {
+    fault: _Rule(fault=fault, words=re.compile(words, re.IGNORECASE), summary=summary, cause=cause)
+    for fault, words, summary, cause in (
+        (
+            "pool_exhausted",
+            (
+                r"QueuePool limit|pool (?:is )?exhausted|exhausted.{0,30}pool|PoolTimeout"
+                r"|timed? ?out.{0,40}(?:acquir|waiting for)"
+                r".{0,30}(?:connection|pool)|timeout acquiring|timed out fetching a new connection|too many connections"
+                r"|too many clients already|remaining connection slots"
+                r"|max_?(?:client_)?conn(?:ection)?s? (?:reached|exceeded)"
+                r"|max number of clients reached|max_user_connections|Connection is not available, request timed out"
+                r"|ResourceRequest timed out|no (?:available|free|idle) (?:connection|worker|thread)|MaxPoolSize"
+                r"|(?:pool|thread|worker)s? starvation|RejectedExecutionException|thread pool.{0,30}(?:full|exhausted)"
+                r"|connection pool is full|pool_size.{0,20}reached|sorry, too many|could not obtain a connection"
+                r"|all pooled connections were in use|max pool size was reached"
+            ),
+            "a pool that {who} takes its connections or workers from is used up",
+            "all connections or workers of the pool are in use",
+        ),
+        (
+            "slow_query",
+            (
+                r"slow (?:sql )?query|SLOW ?QUERY|canceling statement due to statement timeout"
+                r"|maximum statement execution time"
+                r"|QueryTimeout|query (?:execution )?(?:timed out|was interrupted)|\bduration: \d{4,}(?:\.\d+)? ms\b"
+                r"|Query_time: \d|lost connection to mysql server during query"
+                r"|execution (?:time|timeout) (?:exceeded|expired)"
+                r"|statement timeout|MaxTimeMSExpired"
+            ),
+            "a query of {who} takes too long",
+            "the database needs too long for the query",
+        ),
+        (
+            "db_lock",
+            (
+                r"deadlock (?:detected|found)|\bdeadlocked\b|lock wait timeout|database (?:table )?is locked"
+                r"|canceling statement due to lock timeout|lock timeout exceeded|could not obtain lock on"
+                r"|LockNotAvailable"
+                r"|LockTimeout|SQLITE_BUSY|WriteConflict|still waiting for \w+Lock"
+                r"|waits for \w+Lock on|ORA-00060|ORA-00054"
+                r"|could not serialize access"
+            ),
+            "transactions of {who} wait for locks that others hold",
+            "another transaction holds the lock",
+        ),
+        (
+            "schema_mismatch",
+            (
+                r"relation \"[^\"]+\" does not exist|column .{1,80} does not exist"
+                r"|no such (?:table|column): |UndefinedTable"
+                r"|UndefinedColumn|unknown column '|Table '[^']+' doesn't exist|unknown table"
+                r"|Invalid (?:column|object) name '"
+                r"|ORA-00942|ORA-00904|has no column named|SchemaManagementException|Schema-validation: "
+                r"|pending migrations?\b"
+                r"|unapplied migration|MigrationError|violates not-null constraint"
+                r"|Field '[^']+' doesn't have a default value"
+            ),
+            "{who} and its database disagree about the schema",
+            "the database does not have what the program asks for",
+        ),
+    )
+}
+
+
+def check_pool_exhausted(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of pools, drivers and servers: no connection or worker is free."""
+    yield from _findings(s, _RULES["pool_exhausted"])
+
+
+def check_slow_query(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of databases and drivers: statements that take too long."""
+    yield from _findings(s, _RULES["slow_query"])
+
+
+def check_db_lock(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of databases and drivers: deadlocks and lock time-outs."""
+    yield from _findings(s, _RULES["db_lock"])
+
+
+def check_schema_mismatch(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of databases and drivers: a table or column that does not exist."""
+    yield from _findings(s, _RULES["schema_mismatch"])
+
+
+def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
+    view = net(s)
+    found = [hit for hit in hits(s, rule.words) if len(hit.lines) > 1 and evident(s, hit)]
+    for hit in callers_first(view, found):
+        service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
+        told = _quote(rule, hit)
+        yield Finding(
+            fault=rule.fault,
+            object=hit.object,
+            summary=rule.summary.format(who=named(hit.object)),
+            cause=f'{rule.cause}: "{told}"',
+            facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
+            since=hit.first,
+            related=(service.ref, *(item.ref for item in service.workloads)) if service else (),
+        )
+
+
+def _quote(rule: _Rule, hit: Hits) -> str:
+    """The telling part of the latest line, from the words on."""
+    message = " ".join(str(hit.lines[-1]["message"]).split())
+    match = rule.words.search(message)
+    return message[match.start() :][:140] if match else message[:140]
+
+
+CHECKS: tuple[Check, ...] = (check_pool_exhausted, check_slow_query, check_db_lock, check_schema_mismatch)

@@ -1,0 +1,222 @@
+"""Dependencies that are down or slow, hosts outside that do not answer, and failures that spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from srelab_lib.diagnosis.checks._calls import Failure, Kind, failures
+from srelab_lib.diagnosis.checks._facts import Check, earliest, named, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._logs import evident
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
+from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, symptoms
+from srelab_lib.diagnosis.checks.network_policy import blocked
+from srelab_lib.model import Fact, Finding, Snapshot
+
+_SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
+
+
+def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
+    """Endpoints of a Service that are not ready, and the failed calls of the workloads that use it."""
+    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    for service in view.services.values():
+        if not service.routed and not service.selector:
+            continue
+        calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
+        callers = {call.caller for call in calls} | {item.ref for item in view.callers(service)}
+        unwell = [fact for ref in sorted(callers) for fact in symptoms(s, ref)]
+        broken = _broken(s, service)
+        if not broken or not (calls or unwell) or (not calls and not service.workloads):
+            continue
+        owner = service.workloads[0].ref if len(service.workloads) == 1 else service.ref
+        told = [fact for call in calls[:3] for fact in call.hits.facts(2)] or unwell
+        yield Finding(
+            fault="dependency_down",
+            object=owner,
+            summary=f"{named(owner)} does not answer {', '.join(map(named, sorted(callers))) or 'its callers'}",
+            cause=f"{named(service.ref)} has {service.ready} ready endpoints",
+            facts=one_each([spec_fact(service.ref, ready_endpoints=service.ready), *broken[:3], *told]),
+            since=earliest(*(call.hits.first for call in calls)) or _since(broken),
+            related=tuple(dict.fromkeys([service.ref, *sorted(callers)])),
+        )
+
+
+def _broken(s: Snapshot, service: Service) -> list[Fact]:
+    """Why a Service cannot answer: no pods, pods that are not ready, pods that restart."""
+    facts = [fact for workload in service.workloads for fact in _restarts(s, workload)]
+    if service.ready:
+        return facts
+    facts += [status_fact(p, phase=p["phase"], ready=p["ready"]) for w in service.workloads for p in w.pods[:2]]
+    facts += [spec_fact(w.ref, replicas=w.replicas, ready_replicas=w.ready) for w in service.workloads]
+    return facts or [spec_fact(service.ref, pods_selected=0)]
+
+
+def _restarts(s: Snapshot, workload: Workload) -> list[Fact]:
+    return [fact for fact in symptoms(s, workload.ref) if fact.kind == "status"]
+
+
+def _since(facts: list[Fact]) -> datetime | None:
+    return earliest(*(fact.time for fact in facts))
+
+
+def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
+    """Calls that time out though the called pods are ready, by log lines."""
+    view = net(s)
+    slow = _slow_calls(s, view)
+    if len(_leaves(slow)) > 1:
+        return
+    for ref in dict.fromkeys(target for _, _, target in slow):
+        calls = [call for call, _, target in slow if target == ref]
+        services = [service.ref for _, service, target in slow if target == ref]
+        callers = list(dict.fromkeys(call.caller for call in calls))
+        yield Finding(
+            fault="slow_dependency",
+            object=ref,
+            summary=f"{named(ref)} answers {named(callers[0])} too slowly",
+            cause=f"calls of {named(services[0])} time out, and its pods are ready",
+            facts=one_each(
+                [
+                    *(f for call in calls for f in call.hits.facts()),
+                    *symptoms(s, ref),
+                    *(f for caller in callers for f in symptoms(s, caller)),
+                ]
+            ),  # fmt: skip
+            since=min(call.hits.first for call in calls),
+            related=tuple(dict.fromkeys([*services, *callers])),
+        )
+
+
+def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
+    """The latency that a program measures at its dependencies, from the change point on."""
+    view = net(s)
+    for ref, workload in view.workloads.items():
+        risen = onsets_of(s, ref, "dependency_latency_p95_seconds")
+        if not risen:
+            continue
+        asked = [x for item in view.references(workload) if (x := view.service(item.address))]
+        named_in = [x for x in asked if any(x.name in str(row["series"]) for row in risen)] or asked
+        owners = list(dict.fromkeys(item.ref for service in named_in for item in service.workloads))
+        target = owners[0] if len(owners) == 1 else ref
+        yield Finding(
+            fault="slow_dependency",
+            object=target,
+            summary=f"a dependency of {named(ref)} answers slowly",
+            cause=f"calls of {named(ref)} take {risen[0]['after']:.3g} s instead of {risen[0]['before']:.3g} s",
+            facts=one_each([*risen_signals(s, ref, "dependency_latency_p95_seconds"), *symptoms(s, ref)]),
+            since=risen[0]["time"],
+            related=tuple(dict.fromkeys([ref, *owners, *(service.ref for service in named_in)])),
+        )
+
+
+def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
+    """Timed-out calls of Services whose pods are ready and may be reached, with the workload behind them."""
+    found = []
+    for service in view.services.values():
+        if not service.ready or not service.workloads or _broken(s, service):
+            continue
+        for call in calls_to(view, failures(s, *_SLOW_KINDS), service):
+            named_or_only = call.address or len(view.references(view.workloads[call.caller])) == 1
+            port = call.address.port if call.address else None
+            offered = port in (None, *(item.get("port") for item in service.ports))
+            if named_or_only and offered and evident(s, call.hits) and not blocked(s, view, call):
+                found.append((call, service, service.workloads[0].ref))
+    return found
+
+
+def _leaves(slow: list[tuple[Failure, Service, str]]) -> set[str]:
+    """Slow workloads that do not wait for another one themselves."""
+    callers = {call.caller for call, _, _ in slow}
+    return {target for _, _, target in slow if target not in callers}
+
+
+def check_network_slow(s: Snapshot) -> Iterator[Finding]:
+    """Calls that time out or are reset towards several Services at once, whose pods are all ready."""
+    slow = _slow_calls(s, net(s))
+    leaves = _leaves(slow)
+    if len(leaves) < 2:
+        return
+    callers = sorted({call.caller for call, _, _ in slow})
+    targets = ", ".join(named(ref) for ref in sorted(leaves))
+    yield Finding(
+        fault="network_slow_or_lossy",
+        object=callers[0],
+        summary=f"calls of {', '.join(map(named, callers))} to {targets} time out or are reset at the same time",
+        cause="several Services with ready pods became slow together, which the network between them explains",
+        facts=one_each(fact for call, _, _ in slow for fact in call.hits.facts(2)),
+        since=min(call.hits.first for call, _, _ in slow),
+        related=tuple(dict.fromkeys([*callers, *sorted(leaves), *(service.ref for _, service, _ in slow)])),
+    )
+
+
+def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
+    """Failed calls of hosts that are outside the namespace."""
+    view = net(s)
+    for call in failures(s):
+        outside = _outside(view, call)
+        if not outside or len(call.hits.lines) < 2 or not evident(s, call.hits) or blocked(s, view, call):
+            continue
+        workload = view.workloads.get(call.caller)
+        settings = [item for item in view.references(workload) if item.address.host == outside] if workload else []
+        yield Finding(
+            fault="upstream_unreachable",
+            object=call.caller,
+            summary=f"{named(call.caller)} cannot reach {outside}, which is outside namespace {s.namespace}",
+            cause=f"{outside} does not answer ({_WORDS[call.kind]})",
+            facts=one_each(
+                [
+                    *call.hits.facts(),
+                    *(spec_fact(item.where, setting=item.text) for item in settings[:2]),
+                    *symptoms(s, call.caller),
+                ]
+            ),  # fmt: skip
+            since=call.hits.first,
+            related=tuple(item.where for item in settings if item.where != call.caller),
+        )
+
+
+_WORDS = {"no_such_name": "its name does not resolve", "no_dns_answer": "its name does not resolve",
+          "refused": "it refuses connections", "timeout": "calls time out", "reset": "it resets connections",
+          "unreachable": "there is no route to it"}  # fmt: skip
+
+
+def _outside(view: Net, call: Failure) -> str | None:
+    """The host outside that a failed call meant; an unknown name of another namespace is a missing Service."""
+    workload = view.workloads.get(call.caller)
+    settings = [item.address for item in view.references(workload)] if workload else []
+    address = call.address or (settings[0] if len({item.host for item in settings}) == 1 else None)
+    meaning = view.meaning(address) if address else "missing"
+    unknown_elsewhere = meaning == "elsewhere" and call.kind == "no_such_name"
+    return address.host if address and meaning in ("external", "elsewhere") and not unknown_elsewhere else None
+
+
+def check_cascade(s: Snapshot) -> Iterator[Finding]:
+    """Failed calls in a chain: a workload that cannot reach one, which itself cannot reach another."""
+    view = net(s)
+    edges: dict[tuple[str, str], Failure] = {}
+    for call in failures(s):
+        service = view.service(call.address)
+        for target in service.workloads if service and call.hits.ongoing and evident(s, call.hits) else ():
+            edges.setdefault((call.caller, target.ref), call)
+    for (caller, middle), call in sorted(edges.items()):
+        for (other, root), cause in sorted(edges.items()):
+            if other == middle and root not in (caller, middle) and not any(start == root for start, _ in edges):
+                yield Finding(
+                    fault="cascade",
+                    object=root,
+                    summary=f"a failure of {named(root)} spread to {named(middle)} and {named(caller)}",
+                    cause=f"{named(middle)} depends on {named(root)}, and {named(caller)} on {named(middle)}",
+                    facts=one_each([*cause.hits.facts(2), *call.hits.facts(2)]),
+                    since=cause.hits.first,
+                    strength=1,
+                    related=(middle, caller),
+                )
+
+
+CHECKS: tuple[Check, ...] = (
+    check_dependency_down,
+    check_slow_dependency,
+    check_dependency_latency,
+    check_network_slow,
+    check_upstream_unreachable,
+    check_cascade,
+)

@@ -1,0 +1,147 @@
+"""Errors that a program throws while it serves: many of a new kind, or a few on input that it cannot handle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from srelab_lib.diagnosis.checks._calls import addresses
+from srelab_lib.diagnosis.checks._facts import Check, Row, in_window, live_containers, named, one_each, rows
+from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, evident, matching
+from srelab_lib.diagnosis.checks._services import Net, net
+from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS, onsets_of, risen_signals, symptoms, users_are_fine
+from srelab_lib.model import Finding, Snapshot
+
+MANY = 5
+"""Fewer errors than this are an incident of one request."""
+NEW_CHANGE_SECONDS = 600
+
+ERROR = re.compile(
+    r"^(?:[\w.$]*(?:Error|Exception|Fault|Panic)\b(?::|$| \())|\b[A-Z]\w*(?:Error|Exception)\b[:(]|\bpanic: |\bfatal\b"
+    r"|unhandled (?:exception|rejection|error)|uncaught|stack ?trace|traceback|\berror\b|\bfailed\b"
+    r"|\b5\d\d internal server",
+    re.IGNORECASE,
+)
+_INPUT = re.compile(
+    r"JSONDecodeError|UnicodeDecodeError|invalid literal for int|could not convert string to float|KeyError: '"
+    r"|NumberFormatException|JsonParseException|JsonMappingException|HttpMessageNotReadable|DateTimeParseException"
+    r"|SyntaxError: .{0,80}JSON|Unexpected (?:token|end of JSON)|invalid character .{1,40} looking for"
+    r"|cannot unmarshal|strconv\.\w+: parsing|json: |ParseError|ValidationError|malformed"
+    r"|invalid (?:json|utf-?8|date|payload|input)"
+    r"|unexpected EOF while parsing|Invalid(?:Format|Argument)Exception|serde|missing field|FormatException",
+    re.IGNORECASE,
+)
+
+
+def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
+    """Error lines and stack traces that are new or fill the log, and the error ratio that users see."""
+    view = net(s)
+    for hit in by_workload(s, _error_lines(s)):
+        risen = risen_signals(s, hit.object, *USER_SIGNALS)
+        if len(hit.lines) < MANY or _crashes(s, hit.object):
+            continue
+        fresh = _new_kinds(s, hit)
+        if fresh is None or not evident(s, fresh):
+            continue
+        count, what = len(fresh.lines), _kind(fresh.lines[-1])
+        yield Finding(
+            fault="exception_storm",
+            object=hit.object,
+            summary=f"{named(hit.object)} logs {count} errors since {fresh.first:%H:%M:%SZ}",
+            cause=f"it fails with {what}",
+            facts=one_each([*fresh.facts(4), *symptoms(s, hit.object)]),
+            since=min([fresh.first, *(fact.time for fact in risen if fact.time)]),
+            related=_called(view, fresh),
+        )
+
+
+def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
+    """The share of requests that fail, from its change point on."""
+    for ref in dict.fromkeys(s["onsets"]["object"]):
+        risen = onsets_of(s, ref, "error_ratio", "errors_per_second")
+        if risen and ref and not ref.startswith("Node/"):
+            before, after, unit = risen[0]["before"], risen[0]["after"], risen[0]["unit"]
+            yield Finding(
+                fault="exception_storm",
+                object=ref,
+                summary=f"requests of {named(ref)} fail: {risen[0]['signal']} {before:.3g} -> {after:.3g} {unit}",
+                cause="its metrics count the failures and name no reason",
+                facts=one_each(risen_signals(s, ref, *USER_SIGNALS)),
+                since=risen[0]["time"],
+                strength=1,
+            )
+
+
+def check_bad_input(s: Snapshot) -> Iterator[Finding]:
+    """Parse errors of a new kind in a smaller part of the log, without a change of the workload before them."""
+    for hit in by_workload(s, [line for line in matching(s, _INPUT) if line["level"] not in QUIET]):
+        if len(hit.lines) < 3 or not hit.risen or not hit.ongoing or hit.dominant or _crashes(s, hit.object):
+            continue
+        if users_are_fine(s, hit.object) or _changed(s, hit):
+            continue
+        yield Finding(
+            fault="bad_input",
+            object=hit.object,
+            summary=f"{named(hit.object)} fails on input that it cannot handle, {len(hit.lines)} times",
+            cause=f"some requests carry input that ends in {_kind(hit.lines[-1])}, and nothing was changed before",
+            facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
+            since=hit.first,
+        )
+
+
+def _called(view: Net, hit: Hits) -> tuple[str, ...]:
+    """Services that the lines or the workload's settings name, and what stands behind them."""
+    workload = view.workloads.get(hit.object)
+    known = [address for line in hit.lines[:5] for address in addresses(str(line["message"]))]
+    known += [item.address for item in view.references(workload)] if workload else []
+    services = [service for address in known if (service := view.service(address))]
+    return tuple(dict.fromkeys(ref for x in services for ref in (x.ref, *(w.ref for w in x.workloads))))
+
+
+def _error_lines(s: Snapshot) -> list[Row]:
+    return [line for line in matching(s, ERROR) if line["level"] in ("error", "critical")]
+
+
+def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
+    """The lines of templates that the log did not have from its start, or all where it fails from its start.
+
+    Also all where users feel more errors than before.
+    """
+    if hit.dominant and not hit.risen:
+        return hit
+    first: dict[str, datetime] = {}
+    for line in hit.lines:
+        first.setdefault(line["template"], line["time"])
+    late = [line for line in hit.lines if first[line["template"]] > hit.log_start + (hit.log_end - hit.log_start) / 20]
+    fresh = [item for item in by_workload(s, late) if item.risen and len(item.lines) >= MANY]
+    return fresh[0] if fresh else (hit if risen_signals(s, hit.object, *USER_SIGNALS) else None)
+
+
+def _kind(line: Row) -> str:
+    """`ZeroDivisionError: division by zero` of a line, or the line itself."""
+    message = " ".join(str(line["message"]).split())
+    match = re.search(r"[A-Za-z_][\w.]*(?:Error|Exception)\b(?:: [^(]{1,120})?", message)
+    plain = re.sub(r"^.{0,60}?\b(?:ERROR|CRITICAL|FATAL|error|level=\w+)\b\W*", "", message)
+    return (match[0] if match else plain)[:160].strip()
+
+
+def _crashes(s: Snapshot, ref: str) -> bool:
+    """True when the program ends of its errors: that is another fault, with its own facts."""
+    return any(
+        row["object"] == ref
+        and row["restart_count"]
+        and in_window(s, row["last_finished_at"])
+        and row["last_exit_code"]
+        for row in live_containers(s, "app")
+    )
+
+
+def _changed(s: Snapshot, hit: Hits) -> bool:
+    """True when the workload was changed shortly before the errors began."""
+    df = s["changes"]
+    times = [row["time"] for row in rows(df[(df["object"] == hit.object) & (df["field"] != "created")])]
+    return any(0 <= (hit.first - time).total_seconds() <= NEW_CHANGE_SECONDS for time in times)
+
+
+CHECKS: tuple[Check, ...] = (check_exception_storm, check_error_ratio, check_bad_input)

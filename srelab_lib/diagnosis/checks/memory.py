@@ -1,0 +1,113 @@
+"""The kernel kills for memory: seen in status, in the runtime's message, in cAdvisor's count, in a parent's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from srelab_lib.diagnosis.checks._endings import (
+    Ending,
+    began,
+    ending_facts,
+    endings,
+    grouped_endings,
+    is_oom,
+    oom_counted,
+)
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    event_facts,
+    events,
+    first_seen,
+    grouped,
+    in_window,
+    live_containers,
+    log_fact,
+    log_rows,
+    metric_fact,
+    named,
+    one_each,
+    resource,
+    spec_fact,
+)
+from srelab_lib.diagnosis.checks._words import OOM_AT_START
+from srelab_lib.model import Finding, Snapshot
+
+_CHILD_KILLED = r"(?:sent|by|on) (?:signal 9\b|sigkill)|out of memory: killed process|perhaps out of memory|^killed$"
+
+
+def check_oom_killed(s: Snapshot) -> Iterator[Finding]:
+    """Containers' last termination: reason OOMKilled, or a start that the runtime calls OOM-killed."""
+    found = [ending for ending in endings(s) if is_oom(s, ending)]
+    for ref, items in grouped_endings((ending, None) for ending in found).items():
+        killed = [ending for ending, _ in items]
+        yield Finding(
+            fault="oom_killed",
+            object=ref,
+            summary=f"the kernel kills container {killed[0].container} of {named(ref)} for the memory it uses",
+            cause=_cause(killed[0].row),
+            facts=one_each([*ending_facts(items), *event_facts(_node_events(s, killed))]),
+            since=began(s, killed),
+            strength=3,
+        )
+
+
+def check_oom_at_start(s: Snapshot) -> Iterator[Finding]:
+    """Events of pods that never started: `container init was OOM-killed (memory limit too low?)`."""
+    said = events(s, "FailedCreatePodSandBox", "Failed", message=OOM_AT_START.pattern)
+    down = {row["pod"]: row for row in live_containers(s) if row["state"] != "running" and _limit(row)}
+    for ref, items in grouped(event for event in said if event["involved_name"] in down).items():
+        row = down[items[0]["involved_name"]]
+        yield Finding(
+            fault="oom_killed",
+            object=ref,
+            summary=f"{named(ref)} cannot start: the kernel kills container {row['container']} before it runs",
+            cause=_cause(row),
+            facts=one_each([*event_facts(items), spec_fact(ref, container=row["container"], memory_limit=_limit(row))]),
+            since=first_seen(items),
+            strength=3,
+        )
+
+
+def check_oom_events(s: Snapshot) -> Iterator[Finding]:
+    """CAdvisor's container_oom_events_total and the log of a parent process whose child was killed."""
+    counted = oom_counted(s)
+    logged = grouped(row for row in log_rows(s, _CHILD_KILLED, quiet=True) if in_window(s, row["time"]))
+    limited = {row["object"]: row for row in live_containers(s) if resource(row, "limits", "memory")}
+    for ref in sorted((counted.keys() | logged.keys()) & limited.keys()):
+        lines, sample = logged.get(ref, []), counted.get(ref)
+        value = (
+            metric_fact(ref, sample["signal"], f"{sample['value']:.3g} events/s", sample["time"]) if sample else None
+        )
+        limit = spec_fact(ref, container=limited[ref]["container"], memory_limit=_limit(limited[ref]))
+        times = [line["time"] for line in lines] + ([sample["time"]] if sample else [])
+        yield Finding(
+            fault="oom_killed",
+            object=ref,
+            summary=f"the kernel kills processes of {named(ref)} for the memory they use",
+            cause=_cause(limited[ref]),
+            facts=one_each([value, *map(log_fact, lines[:2]), limit]),
+            since=min(times),
+            strength=2,
+        )
+
+
+def _limit(row: Row) -> str | None:
+    return resource(row, "limits", "memory")
+
+
+def _cause(row: Row) -> str:
+    limit = _limit(row)
+    if limit is None:
+        return f"container {row['container']} has no memory limit and its node ran out of memory"
+    return f"the memory limit of container {row['container']} is {limit}"
+
+
+def _node_events(s: Snapshot, items: list[Ending]) -> list[Row]:
+    """OOM events of the nodes, where a container without a limit of its own was hit."""
+    if any(_limit(item.row) for item in items):
+        return []
+    return [event for event in events(s, "OOMKilling", "SystemOOM") if in_window(s, event["last_seen"])]
+
+
+CHECKS: tuple[Check, ...] = (check_oom_killed, check_oom_at_start, check_oom_events)

@@ -1,0 +1,170 @@
+"""Memory that only grows: a robust slope of the working set, and the words of runtimes whose heap is full."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    grouped,
+    in_window,
+    live_containers,
+    metric_fact,
+    named,
+    one_each,
+    resource,
+    spec_fact,
+    status_fact,
+)
+from srelab_lib.diagnosis.checks._logs import hits
+from srelab_lib.model import Fact, Finding, Snapshot
+
+Values = np.ndarray[Any, np.dtype[np.float64]]
+
+MIB = 2.0**20
+MIN_POINTS = 8
+MIN_SECONDS = 120
+"""A ramp shorter than this is a program that starts."""
+MIN_GROWTH_BYTES = 8 * MIB
+MIN_GROWTH_RATIO = 0.25
+"""Of what it began with, or of the limit where that is less."""
+RISING_STEPS_RATIO = 0.8
+LATE_SLOPE_RATIO = 0.35
+"""A cache that fills flattens: the last third grows at least at this part of the whole ramp's slope."""
+HORIZON_SECONDS = 3600
+"""What would take longer than this to reach its limit is no incident yet."""
+UNLIMITED_GROWTH_RATIO = 0.5
+RESET_RATIO = 0.6
+"""A drop below this part of the sample before is a new process."""
+
+_HEAP_FULL = re.compile(
+    r"OutOfMemoryError: (?:Java heap space|GC overhead|Metaspace)|JavaScript heap out of memory|^MemoryError\b"
+    r"|runtime: out of memory|Allowed memory size of \d+ bytes exhausted|NoMemoryError|System\.OutOfMemoryException",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ramp:
+    """One process's memory from its start (or the window's) to its end (or the window's)."""
+
+    start: datetime
+    end: datetime
+    first_bytes: float
+    last_bytes: float
+    bytes_per_second: float
+
+
+def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
+    """memory_working_set_bytes: a robust slope that is still rising at the end, against memory_limit_bytes."""
+    containers = {(row["object"], row["container"]): row for row in live_containers(s)}
+    limits = s["metrics"][s["metrics"]["signal"] == "memory_limit_bytes"]
+    used = s["metrics"][(s["metrics"]["signal"] == "memory_working_set_bytes") & s["metrics"]["container"].notna()]
+    for (ref, container), group in used.groupby(["object", "container"], sort=True):
+        row = containers.get((ref, container))
+        if row is None or row["restart_count"] is None:
+            continue
+        measured = limits.loc[(limits["object"] == ref) & (limits["container"] == container), "value"].max()
+        limit = row["memory_limit_bytes"] or (float(measured) if measured == measured and measured > 0 else None)
+        ramps = [ramp for _, samples in group.groupby("pod", sort=True) for ramp in leaking(samples, limit)]
+        if ramps:
+            yield _finding(str(ref), row, ramps, limit)
+
+
+def leaking(samples: pd.DataFrame, limit_bytes: float | None) -> list[Ramp]:
+    """The ramps of one pod that grow without end, oldest first; a drop starts a new one."""
+    ordered = samples.dropna(subset=["value"]).sort_values("time")
+    values = ordered["value"].to_numpy(dtype=float)
+    if len(values) < MIN_POINTS:
+        return []
+    breaks = np.flatnonzero(values[1:] < RESET_RATIO * values[:-1]) + 1
+    parts = np.split(np.arange(len(values)), breaks)
+    return [ramp for part in parts if (ramp := _ramp(ordered.iloc[part], limit_bytes))]
+
+
+def _ramp(part: pd.DataFrame, limit_bytes: float | None) -> Ramp | None:
+    """The part as a ramp when it grows far enough, for long enough, steadily, and has not flattened."""
+    times, values = part["time"], part["value"].to_numpy(dtype=float)
+    if len(values) < MIN_POINTS or (times.iloc[-1] - times.iloc[0]).total_seconds() < MIN_SECONDS:
+        return None
+    seconds = (times - times.iloc[0]).dt.total_seconds().to_numpy(dtype=float)
+    growth = float(np.median(values[-3:]) - np.median(values[:3]))
+    floor = max(MIN_GROWTH_BYTES, MIN_GROWTH_RATIO * min(float(np.median(values[:3])), limit_bytes or np.inf))
+    rising = float(np.mean(np.diff(values) >= -0.01 * values[:-1]))
+    slope, late = _slope(seconds, values), _slope(seconds[-len(values) // 3 :], values[-len(values) // 3 :])
+    if growth < floor or rising < RISING_STEPS_RATIO or slope <= 0 or late < LATE_SLOPE_RATIO * slope:
+        return None
+    if limit_bytes is None and growth < UNLIMITED_GROWTH_RATIO * float(np.median(values[:3])):
+        return None
+    if limit_bytes is not None and (limit_bytes - values[-1]) / slope > HORIZON_SECONDS:
+        return None
+    return Ramp(start=times.iloc[0].to_pydatetime(warn=False), end=times.iloc[-1].to_pydatetime(warn=False),
+                first_bytes=float(values[0]), last_bytes=float(values[-1]), bytes_per_second=slope)  # fmt: skip
+
+
+def _slope(seconds: Values, values: Values) -> float:
+    """Theil and Sen: the median slope of all pairs, which single outliers do not move."""
+    i, j = np.triu_indices(len(values), k=1)
+    return float(np.median((values[j] - values[i]) / (seconds[j] - seconds[i]))) if len(values) > 1 else 0.0
+
+
+def _finding(ref: str, row: Row, ramps: list[Ramp], limit: float | None) -> Finding:
+    last = ramps[-1]
+    words = f"from {last.first_bytes / MIB:.1f} MiB to {last.last_bytes / MIB:.1f} MiB"
+    rate = f"{last.bytes_per_second * 60 / MIB:.2f} MiB per minute"
+    facts = [
+        metric_fact(
+            ref,
+            "memory_working_set_bytes",
+            f"grew from {r.first_bytes / MIB:.1f} MiB to {r.last_bytes / MIB:.1f} MiB in "
+            f"{(r.end - r.start).total_seconds():.0f} s, {r.bytes_per_second * 60 / MIB:.2f} MiB per minute "
+            f"(container={row['container']})",
+            r.end,
+        )  # fmt: skip
+        for r in ramps[-3:]
+    ]
+    bound = f", its limit is {limit / MIB:.0f} MiB" if limit else ""
+    return Finding(
+        fault="memory_leak",
+        object=ref,
+        summary=f"container {row['container']} of {named(ref)} uses more and more memory, {words}",
+        cause=f"its memory grows by {rate} and does not come back{bound}",
+        facts=one_each([*facts, *_ended(ref, row)]),
+        since=ramps[0].start,
+    )
+
+
+def _ended(ref: str, row: Row) -> list[Fact]:
+    limit = spec_fact(ref, container=row["container"], memory_limit=resource(row, "limits", "memory"))
+    died = status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
+                       last_exit_code=row["last_exit_code"], time=row["last_finished_at"])  # fmt: skip
+    return [*([died] if row["last_reason"] else []), *([limit] if row["memory_limit_bytes"] else [])]
+
+
+def check_heap_full(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of a runtime whose heap is full, after it ran well for a while."""
+    lived = grouped(live_containers(s, "app"))
+    for hit in hits(s, _HEAP_FULL):
+        row = lived[hit.object][0] if hit.object in lived else None
+        recent = in_window(s, hit.last) and row is not None
+        if row is None or not recent or (hit.first - hit.log_start).total_seconds() < MIN_SECONDS:
+            continue
+        yield Finding(
+            fault="memory_leak",
+            object=hit.object,
+            summary=f"the heap of {named(hit.object)} is full",
+            cause=f"after {(hit.first - hit.log_start).total_seconds():.0f} s its runtime finds no more memory",
+            facts=one_each([*hit.facts(), *_ended(hit.object, row)]),
+            since=hit.first,
+        )
+
+
+CHECKS: tuple[Check, ...] = (check_memory_leak, check_heap_full)

@@ -1,0 +1,164 @@
+"""Workloads scaled to zero while they are wanted, and autoscalers that are blind or at their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    api_time,
+    clipped,
+    conditions,
+    earliest,
+    event_fact,
+    events,
+    in_window,
+    named,
+    of_namespace,
+    one_each,
+    quoted,
+    raw_objects,
+    rows,
+    spec_fact,
+)
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+
+_TO_ZERO = re.compile(r"^Scaled down replica set \S+ (?:from (?P<old>\d+) )?to 0(?: from (?P<old2>\d+))?$")
+_YOUNG = timedelta(seconds=60)
+"""A new autoscaler has no metrics yet."""
+_BLIND = re.compile(r"^(?:FailedGet|FailedCompute|InvalidMetricSource|InvalidSelector)")
+
+
+def check_scaled_to_zero(s: Snapshot) -> Iterator[Finding]:
+    """Workloads' spec.replicas 0 that was more within the window, while a Service selects their pods."""
+    for row in of_namespace(s, "workloads"):
+        if row["kind"] not in ("Deployment", "StatefulSet") or row["replicas"] != 0:
+            continue
+        services, facts = _services(s, row), _scaled_down(s, row)
+        if not services or not facts:
+            continue
+        yield Finding(
+            fault="scaled_to_zero",
+            object=row["ref"],
+            summary=f"{named(row['ref'])} was scaled to zero, and {named(services[0])} still sends to it",
+            cause="spec.replicas is 0",
+            facts=one_each(
+                [spec_fact(row["ref"], replicas=0), *facts, spec_fact(services[0], selector=_selector(row))]
+            ),
+            since=earliest(*(fact.time for fact in facts)),
+            strength=3,
+            related=tuple(services),
+        )
+
+
+def check_hpa_no_metrics(s: Snapshot) -> Iterator[Finding]:
+    """HorizontalPodAutoscalers' conditions ScalingActive and AbleToScale, and why they are False."""
+    for name, raw in raw_objects(s, "HorizontalPodAutoscaler").items():
+        blind = [c for c in _conditions(raw, "ScalingActive", "AbleToScale", status="False") if _is_blind(c)]
+        since = earliest(*(api_time(condition.get("lastTransitionTime")) for condition in blind))
+        if not blind or (since and s.window.end - since < _YOUNG):
+            continue
+        yield _autoscaler(
+            s, "hpa_no_metrics", name, raw, blind,
+            summary="cannot scale: it has no metrics",
+            cause=f"{blind[0]['reason']}: {clipped(blind[0].get('message', ''), 320)}",
+            strength=3 if in_window(s, since) else 2,
+        )  # fmt: skip
+
+
+def check_hpa_at_max(s: Snapshot) -> Iterator[Finding]:
+    """HorizontalPodAutoscalers' condition ScalingLimited with reason TooManyReplicas, and spec.maxReplicas."""
+    for name, raw in raw_objects(s, "HorizontalPodAutoscaler").items():
+        limited = [c for c in _conditions(raw, "ScalingLimited", status="True") if c.get("reason") == "TooManyReplicas"]
+        maximum = (raw.get("spec") or {}).get("maxReplicas", 0)
+        if not limited or (raw.get("status") or {}).get("currentReplicas", 0) < maximum:
+            continue
+        yield _autoscaler(
+            s, "hpa_at_max", name, raw, limited,
+            summary=f"wants more replicas than its maximum of {maximum}",
+            cause=f"maxReplicas is {maximum} and the load asks for more",
+            strength=2,
+        )  # fmt: skip
+
+
+def _services(s: Snapshot, row: Row) -> list[str]:
+    labels = ((row["template"] or {}).get("metadata") or {}).get("labels") or {}
+    found = []
+    for name, raw in raw_objects(s, "Service").items():
+        selector = (raw.get("spec") or {}).get("selector") or {}
+        if selector and selector.items() <= labels.items():
+            found.append(object_ref("Service", s.namespace, name))
+    return sorted(found)
+
+
+def _selector(row: Row) -> str:
+    return ",".join(f"{key}={value}" for key, value in (row["selector"] or {}).items())
+
+
+def _scaled_down(s: Snapshot, row: Row) -> list[Fact]:
+    """What shows that there were replicas within the window; a rollout's old ReplicaSet going to 0 does not."""
+    changes = s["changes"]
+    altered = rows(changes[(changes["object"] == row["ref"]) & (changes["field"].astype(str).str.contains("replicas"))])
+    facts = [
+        Fact(kind="change", object=row["ref"], text=str(change["text"]), time=change["time"])
+        for change in altered
+        if str(change["new"]) == "0" and in_window(s, change["time"])
+    ]
+    said = [e for e in events(s, "ScalingReplicaSet", "SuccessfulDelete") if e["object"] == row["ref"]]
+    last = [e for e in said if in_window(s, e["last_seen"])][-1:]
+    down = [event for event in last if event["reason"] == "SuccessfulDelete" or _TO_ZERO.search(event["message"])]
+    return [*facts, *map(event_fact, down)]
+
+
+def _conditions(raw: dict[str, Any], *kinds: str, status: str) -> list[dict[str, Any]]:
+    found = conditions(raw.get("status") or {})
+    return [found[kind] for kind in kinds if kind in found and found[kind].get("status") == status]
+
+
+def _is_blind(condition: dict[str, Any]) -> bool:
+    return bool(_BLIND.search(condition.get("reason") or ""))
+
+
+def _autoscaler(
+    s: Snapshot,
+    fault: str,
+    name: str,
+    raw: dict[str, Any],
+    about: list[dict[str, Any]],
+    *,
+    summary: str,
+    cause: str,
+    strength: Any,
+) -> Finding:
+    ref = object_ref("HorizontalPodAutoscaler", s.namespace, name)
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    target = spec.get("scaleTargetRef") or {}
+    bounds = spec_fact(ref, minReplicas=spec.get("minReplicas", 1), maxReplicas=spec.get("maxReplicas"))
+    counts = quoted(currentReplicas=status.get("currentReplicas", 0), desiredReplicas=status.get("desiredReplicas", 0))
+    said = [event for event in events(s) if event["involved"] == ref and event["type"] == "Warning"]
+    return Finding(
+        fault=fault,
+        object=ref,
+        summary=f"{named(ref)} {summary}",
+        cause=cause,
+        facts=one_each([
+            *(_condition_fact(ref, condition) for condition in about),
+            Fact(kind="status", object=ref, text=counts), bounds, *map(event_fact, said[-2:]),
+        ]),
+        since=earliest(*(api_time(condition.get("lastTransitionTime")) for condition in about)),
+        strength=strength,
+        related=(object_ref(target.get("kind", ""), s.namespace, target.get("name", "")),),
+    )  # fmt: skip
+
+
+def _condition_fact(ref: str, condition: dict[str, Any]) -> Fact:
+    text = quoted(condition=condition["type"], status=condition["status"], reason=condition.get("reason"),
+                  message=condition.get("message"))  # fmt: skip
+    return Fact(kind="status", object=ref, text=text, time=api_time(condition.get("lastTransitionTime")))
+
+
+CHECKS: tuple[Check, ...] = (check_scaled_to_zero, check_hpa_no_metrics, check_hpa_at_max)

@@ -1,0 +1,212 @@
+"""Services that lead nowhere: a selector that matches no pod, a port on which nothing listens."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from srelab_lib.diagnosis.checks._calls import Failure, failures
+from srelab_lib.diagnosis.checks._facts import Check, earliest, named, of_namespace, one_each, rows, spec_fact
+from srelab_lib.diagnosis.checks._logs import evident
+from srelab_lib.diagnosis.checks._policies import policies_on
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
+from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.model import Fact, Finding, Snapshot, split_ref
+
+_NEAR = 0.6
+_LISTENS = re.compile(
+    r"(?:listening|running|serving|started|bound|available|ready|server)\b.{0,60}?"
+    r"(?::|\bport[ =:]+|\bport\(s\):? )(\d{3,5})\b",
+    re.IGNORECASE,
+)
+
+
+def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
+    """Service.spec.selector against the labels of pods and pod templates."""
+    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    for service in view.services.values():
+        near = _near(view, service) if service.routed and not service.workloads and not service.ready else None
+        if near is None:
+            continue
+        calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
+        wrong = {key: value for key, value in service.selector.items() if near.labels.get(key) != value}
+        has = {key: near.labels.get(key) for key in wrong}
+        callers = [workload.ref for workload in view.callers(service)]
+        unwell = [fact for ref in callers for fact in symptoms(s, ref)]
+        yield Finding(
+            fault="service_selector_mismatch",
+            object=service.ref,
+            summary=f"{named(service.ref)} has no endpoints: its selector matches no pod",
+            cause=f"it selects {_pairs(wrong)}, and the pods of {named(near.ref)} have {_pairs(has)}",
+            facts=one_each(
+                [
+                    spec_fact(service.ref, selector=_pairs(service.selector), ready_endpoints=0),
+                    spec_fact(near.ref, labels=_pairs(near.labels)),
+                    *_call_facts(calls),
+                    *unwell,
+                ]
+            ),  # fmt: skip
+            since=earliest(*(call.hits.first for call in calls), *_edits(s, service.ref)),
+            strength=3 if calls or unwell or _edits(s, service.ref, near.ref) or _in_ingress(s, service) else 2,
+            related=tuple(dict.fromkeys([near.ref, *callers, *(call.caller for call in calls)])),
+        )
+
+
+def _near(view: Net, service: Service) -> Workload | None:
+    """The workload that the selector was meant for: most pairs in common, then the most alike name."""
+    selector = service.selector
+    served = {workload.ref for other in view.services.values() for workload in other.workloads}
+    scored = []
+    for workload in view.workloads.values():
+        shared = sum(workload.labels.get(key) == value for key, value in selector.items())
+        alike = difflib.SequenceMatcher(None, service.name, split_ref(workload.ref)[2]).ratio()
+        values = [
+            difflib.SequenceMatcher(None, str(workload.labels.get(k, "")), v).ratio() for k, v in selector.items()
+        ]
+        if alike == 1 or (
+            workload.ref not in served and (max(values) >= _NEAR or shared) and (alike >= _NEAR or shared)
+        ):
+            scored.append((shared, alike, max(values), workload.ref, workload))
+    return max(scored, key=lambda item: item[:4], default=(None,) * 5)[4]
+
+
+def _pairs(labels: Mapping[str, Any]) -> str:
+    return ",".join(f"{key}={value}" if value is not None else f"no label {key}" for key, value in labels.items())
+
+
+def _call_facts(calls: list[Failure], limit: int = 2) -> list[Fact]:
+    return [fact for call in calls[:2] for fact in call.hits.facts(limit)]
+
+
+def _edits(s: Snapshot, *refs: str) -> list[Any]:
+    """Times of changes of the objects in the window."""
+    df = s["changes"]
+    return [row["time"] for row in rows(df[df["object"].isin(refs)]) if row["time"] >= s.window.start]
+
+
+def _in_ingress(s: Snapshot, service: Service) -> bool:
+    return any(
+        f"'name': '{service.name}'" in str((row["raw"] or {}).get("spec"))
+        for row in of_namespace(s, "objects")
+        if row["kind"] == "Ingress"
+    )
+
+
+def check_wrong_port(s: Snapshot) -> Iterator[Finding]:
+    """Service.spec.ports against the ports of its pods, and refused calls of it while its pods are ready."""
+    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    for service in view.services.values():
+        workload = next((item for item in service.workloads if item.ready), None)
+        if not service.routed or workload is None:
+            continue
+        calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
+        for port in service.ports:
+            reason = _wrong_port(s, port, workload, calls)
+            if reason:
+                yield _port_finding(s, view, service, port, workload, calls, reason)
+
+
+def _wrong_port(
+    s: Snapshot, port: Mapping[str, Any], workload: Workload, calls: list[Failure]
+) -> tuple[str, int] | None:
+    """Why the port cannot work, and how sure that is. Declared ports bind nobody: alone they prove nothing."""
+    target, declared = port.get("targetPort", port.get("port")), workload.ports()
+    if isinstance(target, str) and not target.isdigit():
+        missing = target not in declared.values()
+        return (f"no container of {named(workload.ref)} names a port {target}", 3) if missing else None
+    refused = [call for call in calls if call.kind == "refused" and _of_port(call, port) and evident(s, call.hits)]
+    heard = {*_probed(workload), *_listening(s, workload)}
+    if int(str(target or 0)) in {*declared, *heard} or port.get("protocol", "TCP") != "TCP":
+        return None
+    if heard and (refused or declared):
+        ports = ", ".join(map(str, sorted({*declared, *heard})))
+        return f"the pods of {named(workload.ref)} listen on {ports}, not on {target}", 3 if refused else 2
+    if refused and not policies_on(s, workload.labels):
+        return f"the pods of {named(workload.ref)} are ready and refuse connections on {target}", 2
+    return None
+
+
+def _of_port(call: Failure, port: Mapping[str, Any]) -> bool:
+    """True unless the line names another port of the Service."""
+    named_port = call.address.port if call.address else None
+    return named_port in (None, port.get("port"), port.get("targetPort"))
+
+
+def _probed(workload: Workload) -> set[int]:
+    """Ports that a readiness or liveness probe asks: the pods are ready, so they answer there."""
+    found = set()
+    for container in workload.containers():
+        for probe in (container.get("readinessProbe"), container.get("livenessProbe"), container.get("startupProbe")):
+            for form in ("httpGet", "tcpSocket", "grpc"):
+                asked = ((probe or {}).get(form) or {}).get("port")
+                names = {p.get("name"): p["containerPort"] for p in container.get("ports") or []}
+                number = str(names.get(asked, asked))
+                found |= {int(number)} if number.isdigit() else set()
+    return found
+
+
+def _listening(s: Snapshot, workload: Workload) -> set[int]:
+    """Ports that the program says it listens on, in the first lines of its log."""
+    df = s["logs"]
+    messages = df.loc[df["object"] == workload.ref, "message"].head(60)
+    return {int(match.group(1)) for message in messages if (match := _LISTENS.search(str(message)))}
+
+
+def _port_finding(s: Snapshot, view: Net, service: Service, port: Mapping[str, Any], workload: Workload,
+                  calls: list[Failure], reason: tuple[str, int]) -> Finding:  # fmt: skip
+    why, strength = reason
+    probes = ",".join(map(str, sorted(_probed(workload)))) or None
+    declared = ",".join(f"{number} {name}".strip() for number, name in sorted(workload.ports().items())) or None
+    target = port.get("targetPort", port.get("port"))
+    return Finding(
+        fault="service_wrong_port",
+        object=service.ref,
+        summary=f"{named(service.ref)} sends its port {port.get('port')} to port {target}, where nothing listens",
+        cause=why,
+        facts=one_each(
+            [
+                spec_fact(service.ref, port=port.get("port"), targetPort=target, ready_endpoints=service.ready),
+                spec_fact(workload.ref, containerPort=declared, probe_port=probes),
+                *_call_facts(calls),
+            ]
+        ),  # fmt: skip
+        since=earliest(*(call.hits.first for call in calls), *_edits(s, service.ref)),
+        strength=3 if strength == 3 else 2,
+        related=tuple(
+            dict.fromkeys(
+                [workload.ref, *(item.ref for item in view.callers(service)), *(call.caller for call in calls)]
+            )
+        ),  # fmt: skip
+    )
+
+
+def check_called_port(s: Snapshot) -> Iterator[Finding]:
+    """Failed calls to a port that the called Service does not have, where the caller's own definition names it."""
+    view = net(s)
+    for call in failures(s, "refused", "timeout", "unreachable"):
+        service = view.service(call.address)
+        port = call.address.port if call.address else None
+        workload = view.workloads.get(call.caller)
+        if not service or not service.routed or not workload or not port or not call.hits.ongoing:
+            continue
+        own = [item for item in view.references(workload) if item.address == call.address and not item.configmap]
+        offered = [item.get("port") for item in service.ports]
+        if port in offered or not own or len(call.hits.lines) < 2:
+            continue
+        ports = ", ".join(map(str, offered))
+        yield Finding(
+            fault="service_wrong_port",
+            object=call.caller,
+            summary=f"{named(call.caller)} calls port {port} of {named(service.ref)}, which has no such port",
+            cause=f"it is set to {own[0].text}, and {named(service.ref)} has port {ports}",
+            facts=one_each(
+                [*call.hits.facts(), spec_fact(call.caller, setting=own[0].text), spec_fact(service.ref, port=ports)]
+            ),  # fmt: skip
+            since=call.hits.first,
+            related=(service.ref,),
+        )
+
+
+CHECKS: tuple[Check, ...] = (check_selector_mismatch, check_wrong_port, check_called_port)

@@ -1,0 +1,145 @@
+"""Too many requests: a flood, a limit that turns them away, retries that multiply them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pandas as pd
+
+from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._facts import Check, metric_fact, named, one_each
+from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
+from srelab_lib.diagnosis.checks._services import Net, net
+from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, symptoms
+from srelab_lib.model import Fact, Finding, Snapshot
+
+FLOOD_FACTOR = 3.0
+LIMITED_RATIO = 0.05
+_SATURATION = ("latency_p95_seconds", "error_ratio", "in_flight_requests", "waiting_requests", "cpu_throttled_ratio")
+
+_LIMITED = re.compile(
+    r"\b429\b.{0,40}too many|too many requests"
+    r"|rate.?limit(?:ed|ing)?\b.{0,40}(?:exceed|reach|hit|error|apply|block|reject)"
+    r"|RateLimit(?:Error|Exceeded|Exception)|limiting requests, excess|\bquota exceeded\b|ThrottlingException"
+    r"|TooManyRequests|RESOURCE_EXHAUSTED|status(?: ?code)?[:= ]+429\b|HTTP Error 429|requests? throttled|SlowDown\b"
+    r"|local_rate_limited|OVER_LIMIT|toomanyrequests",
+    re.IGNORECASE,
+)
+_LIMITER = re.compile(r"limiting requests, excess|local_rate_limited|OVER_LIMIT", re.IGNORECASE)
+_RETRY = re.compile(
+    r"\bretry(?:ing|ies)?\b.{0,60}(?:attempt|\bin \d|again|\d+ ?/ ?\d+|#\d|times)|attempt (?:#?\d+|number \d+)"
+    r"|retries (?:left|exceeded|exhausted)|will (?:be )?retr(?:y|ied)|\bRetry\(total=",
+    re.IGNORECASE,
+)
+
+
+def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
+    """request_rate, or the access log's lines, that rose several times over while the workload became saturated."""
+    for ref in sorted({str(ref) for ref in [*s["onsets"]["object"], *s["logs"]["object"]] if ref}):
+        facts = _flood(s, ref)
+        felt = risen_signals(s, ref, *_SATURATION) or (symptoms(s, ref) if facts else ())
+        if not felt or not facts:
+            continue
+        yield Finding(
+            fault="traffic_flood",
+            object=ref,
+            summary=f"{named(ref)} gets far more requests than before: {facts[0].text}",
+            cause="there are several times as many requests as before",
+            facts=one_each([*facts, *felt]),
+            since=facts[0].time,
+        )
+
+
+def _flood(s: Snapshot, ref: str) -> list[Fact]:
+    """The rise of the request rate to FLOOD_FACTOR and more, by metrics, else by the access log."""
+    risen = [row for row in onsets_of(s, ref, "request_rate") if row["after"] >= FLOOD_FACTOR * max(row["before"], 0.1)]
+    counted = None if risen else _access_flood(s, ref)
+    return risen_signals(s, ref, "request_rate") if risen else [counted] if counted else []
+
+
+def _access_flood(s: Snapshot, ref: str) -> Fact | None:
+    """Answers per minute in the access log, where the latest third has several times the first one's."""
+    statuses = access_statuses(s, ref)
+    if len(statuses) < 100:
+        return None
+    third = timedelta(seconds=(statuses.index[-1] - statuses.index[0]).total_seconds() / 3)
+    early = int((statuses.index < statuses.index[0] + third).sum())
+    late = statuses.index[statuses.index > statuses.index[-1] - third]
+    if third.total_seconds() < 60 or len(late) < FLOOD_FACTOR * max(early, 10):
+        return None
+    began = pd.Timestamp(late[0]).to_pydatetime(warn=False)
+    return metric_fact(ref, "access log", f"{early} answers in the first third of it, {len(late)} in the last", began)
+
+
+def check_rate_limited(s: Snapshot) -> Iterator[Finding]:
+    """Log lines and answers that say 429 or name a rate limit."""
+    view = net(s)
+    found = [hit for hit in hits(s, _LIMITED) if len(hit.lines) > 2 and hit.ongoing]
+    targets: dict[str, list[Hits]] = {}
+    for hit in found:
+        target = _limiter(view, hit)
+        if target != hit.object or _LIMITER.search(str(hit.lines[-1]["message"])) or evident(s, hit):
+            targets.setdefault(target, []).append(hit)
+    for ref, items in targets.items():
+        if not any(evident(s, hit) for hit in items):
+            continue
+        callers = [hit.object for hit in items if hit.object != ref]
+        whom = f"requests of {', '.join(map(named, callers))}" if callers else "requests"
+        who = (
+            named(ref)
+            if callers or _LIMITER.search(str(items[0].lines[-1]["message"]))
+            else f"a limit that {named(ref)} met"
+        )
+        yield Finding(
+            fault="rate_limited",
+            object=ref,
+            summary=f"{who} refuses {whom} by a rate limit",
+            cause="there are more requests than the rate limit lets through",
+            facts=one_each([*(fact for hit in items for fact in hit.facts(2)), *_refusals(s, ref)]),
+            since=min(hit.first for hit in items),
+            related=tuple(dict.fromkeys(callers)),
+        )
+
+
+def _limiter(view: Net, hit: Hits) -> str:
+    """The workload whose limit it is: that of the called Service where the lines or the only setting name one."""
+    if _LIMITER.search(str(hit.lines[-1]["message"])):
+        return hit.object
+    workload = view.workloads.get(hit.object)
+    known = {item.address for item in view.references(workload)} if workload else set()
+    address = called(str(hit.lines[-1]["message"]), "refused") or (next(iter(known)) if len(known) == 1 else None)
+    service = view.service(address)
+    return service.workloads[0].ref if service and service.workloads else hit.object
+
+
+def _refusals(s: Snapshot, ref: str) -> list[Fact]:
+    statuses = access_statuses(s, ref)
+    refused = int((statuses == 429).sum())
+    text = f"{refused} of {len(statuses)} answers in the access log have status 429"
+    return [Fact(kind="log", object=ref, text=text)] if refused else []
+
+
+def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
+    """Retries in the log that began to multiply, with the rate of requests that rose with them."""
+    view = net(s)
+    for hit in hits(s, _RETRY):
+        workload = view.workloads.get(hit.object)
+        services = [x for item in view.references(workload) if (x := view.service(item.address))] if workload else []
+        targets = list(dict.fromkeys(item.ref for service in services for item in service.workloads))
+        louder = [fact for ref in [*targets, hit.object] for fact in risen_signals(s, ref, "request_rate")]
+        if len(hit.lines) < 10 or not louder or not hit.risen or not hit.ongoing or not evident(s, hit):
+            continue
+        yield Finding(
+            fault="retry_storm",
+            object=hit.object,
+            summary=f"{named(hit.object)} multiplies its requests: {len(hit.lines)} retries since {hit.first:%H:%M}Z",
+            cause="failed requests are sent again, which adds to the load that made them fail",
+            facts=one_each([*hit.facts(), *louder, *symptoms(s, hit.object)]),
+            since=hit.first,
+            related=tuple(targets),
+        )
+
+
+CHECKS: tuple[Check, ...] = (check_traffic_flood, check_rate_limited, check_retry_storm)

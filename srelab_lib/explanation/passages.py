@@ -1,0 +1,150 @@
+"""A claim and the facts that it cites, read once into what the rules compare: words, names, numbers, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from srelab_lib.explanation.quantities import Quantity, clock_times, quantities
+from srelab_lib.explanation.words import english, plain, spread, stem, words
+from srelab_lib.model import Evidence, EvidenceSet, split_ref
+
+CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
+_POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{5,11})?-[a-z0-9]{5}|-\d{1,4}|-\d{6,11}(?:-[a-z0-9]{5})?")
+_POD_END = re.compile(f"(?:{_POD_SUFFIX.pattern})$")
+_GENERIC = frozenset({"", "app", "application", "main", "server", "service", "container", "job", "node", "pod", "init", "process", "program"})
+"""Names of containers that are also what anyone calls any container."""
+
+_CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
+_ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
+CITED_ID = re.compile(r"\bE\d+\b")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text, read. `plain` keeps case and names; `spread` has names of objects blanked and everything else taken apart."""
+
+    plain: str
+    hidden: frozenset[str]
+
+    @cached_property
+    def spread(self) -> str:
+        """What patterns of the vocabulary are matched against."""
+        text = self.plain
+        for name in sorted(self.hidden, key=len, reverse=True):
+            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", "·", text, flags=re.IGNORECASE)
+        return spread(text)
+
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        """Its numbers."""
+        return quantities(self.plain)
+
+    @cached_property
+    def times(self) -> list[str]:
+        """Its times of day."""
+        return clock_times(self.plain)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Stems of all its words, also of those inside names."""
+        return frozenset(stem(word) for word in words(spread(self.plain)))
+
+
+@dataclass(frozen=True)
+class Held(Passage):
+    """A cited fact."""
+
+    item: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Every object that the facts of an incident speak of."""
+
+    refs: frozenset[str]
+    containers: frozenset[str] = frozenset()
+
+    @cached_property
+    def objects(self) -> frozenset[str]:
+        """Names without kind and namespace, those of pods also without what their controller added, and containers."""
+        split = [split_ref(ref) for ref in self.refs if ref.count("/") >= 2]
+        bases = {_POD_END.sub("", name) for kind, _, name in split if kind == "Pod"}
+        return frozenset({name for _, _, name in split} | bases | self.containers) - _GENERIC
+
+    @cached_property
+    def spaces(self) -> frozenset[str]:
+        """Namespaces."""
+        return frozenset(split_ref(ref)[1] for ref in self.refs if ref.count("/") >= 2) - {""}
+
+    @cached_property
+    def peculiar(self) -> frozenset[str]:
+        """Names that no ordinary word is: patterns must not find `memory` in `memory-hog`."""
+        return frozenset(name for name in self.objects | self.spaces if stem(name) not in english())
+
+    def owners(self, pod: str) -> tuple[str, ...]:
+        """Kinds of what may own a pod: those of the controllers that bear its name, any when none does."""
+        kinds = [
+            kind
+            for kind, _, name in (split_ref(ref) for ref in sorted(self.refs) if ref.count("/") >= 2)
+            if kind in CONTROLLERS and pod.startswith(name) and _POD_SUFFIX.fullmatch(pod[len(name) :])
+        ]
+        return tuple(kinds) or CONTROLLERS
+
+
+def names_of(evidence: EvidenceSet) -> Names:
+    """The objects of all facts, and the containers that they name."""
+    containers = (name for item in evidence.items for name in _CONTAINER.findall(item.text))
+    return Names(refs=frozenset(item.object for item in evidence.items), containers=frozenset(containers))
+
+
+def read_claim(text: str, names: Names) -> Passage:
+    """A claim without the ids that it cites inside its text."""
+    return Passage(plain(_CITATION.sub(" ", text)), names.peculiar)
+
+
+def read_fact(item: Evidence, names: Names) -> Held:
+    """A fact with its source: object, kind, time, and the kinds that own a pod."""
+    parts = [item.object, f"kind {item.kind}", item.text]
+    if item.time is not None:
+        parts.append(f"{item.time:%Y-%m-%d %H:%M:%S}")
+    kind, _, name = split_ref(item.object) if item.object.count("/") >= 2 else ("", "", "")
+    if kind == "Pod":
+        parts.append(" ".join(f"owner {owner}" for owner in names.owners(name)))
+    if _ENV_NAME.search(item.text):
+        parts.append("envname")
+    return Held(plain(" · ".join(parts)), names.peculiar, item)
+
+
+def mentions(name: str, text: str) -> bool:
+    """True when a text has a name as a whole, or as the beginning of a pod's name."""
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def concerning(claim: Passage, held: Sequence[Held], names: Names) -> list[Held]:
+    """The facts that can carry the claim: those of the objects that it names, all when it names none.
+
+    A kind that it mentions (`the node`) brings in the facts of objects of that kind.
+    """
+    named = {name for name in names.objects if mentions(name, claim.plain)}
+    if not named:
+        return list(held)
+    return [fact for fact in held if _concerns(fact, named, claim)]
+
+
+def _concerns(fact: Held, named: Iterable[str], claim: Passage) -> bool:
+    if any(mentions(name, fact.plain) for name in named):
+        return True
+    kind = fact.item.object.partition("/")[0]
+    if kind in {"Pod", "", *CONTROLLERS}:
+        return not fact.item.object
+    return re.search(rf"\b{re.escape(spread(kind))}s?\b", claim.spread) is not None
+
+
+def times_of(held: Sequence[Held]) -> list[datetime]:
+    """Times of facts, each once."""
+    return sorted({fact.item.time for fact in held if fact.item.time is not None})

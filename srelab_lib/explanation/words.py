@@ -1,0 +1,88 @@
+"""Words of claims and facts: one spelling for `OOMKilled`, `oom-killed` and `oom killed`, stems, and plain English."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+
+_HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PLURAL = re.compile(r"\b[A-Z]{2,}s\b")
+_JOINT = re.compile(r"(?<=[a-z])[-_](?=[a-z])|(?<=[a-z])_|_(?=[a-z])")
+_WORD = re.compile(r"[a-z][a-z']*")
+_CONTRACTED = (
+    (re.compile(r"\bcan't\b|\bcannot\b|\bcan not\b"), "can not"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"(?<=\w)'(?:re|ve|ll|d|m)\b"), ""),
+    (re.compile(r"(?<=\w)'s\b"), ""),
+)
+_WELL = re.compile(r"\b(?:without|with no|no) (?:any )?(?:problem|issue|error|trouble|failure|difficult|hitch)\w*")
+_SENTENCE = re.compile(r"(?<=[a-z)\"%\d])[.;!?]\s+")
+_CLAUSE = re.compile(r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|because|so|then|after|"
+                     r"before|since|until|when|where|if|as)\b", re.IGNORECASE)  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """One line of compatible characters with straight quotes, case kept."""
+    text = unicodedata.normalize("NFKC", text).translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2212: "-"})
+    return " ".join(text.split())
+
+
+def spread(text: str) -> str:
+    """Lower case, camel case and snake case taken apart, contractions written out: what patterns are matched against."""
+    text = _HUMP.sub(" ", _PLURAL.sub(lambda match: match[0].lower(), text)).lower()
+    for pattern, replacement in _CONTRACTED:
+        text = pattern.sub(replacement, text)
+    return _WELL.sub("successfully", _JOINT.sub(" ", text))
+
+
+def clause_at(text: str, start: int, end: int) -> tuple[str, str]:
+    """What stands before and after a span within its clause."""
+    before = _CLAUSE.split(text[:start])[-1]
+    after = _CLAUSE.split(text[end:])[0]
+    return before, after
+
+
+def clauses(text: str) -> list[str]:
+    """A plain text taken apart at commas and conjunctions."""
+    return [part for part in _CLAUSE.split(text) if part.strip()]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a claim; a dot inside a name or number ends none."""
+    return [part for part in _SENTENCE.split(text) if part.strip()]
+
+
+def words(text: str) -> list[str]:
+    """The words of a spread text, in order."""
+    return _WORD.findall(text)
+
+
+@cache
+def stem(word: str) -> str:
+    """A word without its usual endings: `restarting`, `restarted` and `restarts` are one."""
+    word = word.removesuffix("'s").replace("'", "")
+    for ending, replacement in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: len(word) - len(ending)] + replacement
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeosl":
+        word = word[:-1]
+    return word.rstrip("e") if len(word) > 3 else word
+
+
+_ENDINGS = (
+    ("ations", "at"), ("ation", "at"), ("ically", "ic"), ("iness", "y"), ("ments", ""), ("ment", ""), ("edly", ""), ("ingly", ""),
+    ("ies", "y"), ("ied", "y"), ("ily", "y"), ("sses", "ss"), ("ness", ""), ("ions", ""), ("ion", ""), ("ings", ""), ("ing", ""),
+    ("ers", "er"), ("xes", "x"), ("shes", "sh"), ("ches", "ch"), ("es", "e"), ("ed", ""), ("ly", ""), ("ss", "ss"), ("us", "us"),
+    ("is", "is"), ("s", ""),
+)  # fmt: skip
+
+
+@cache
+def english() -> frozenset[str]:
+    """Stems of ordinary English words (from SCOWL's word lists): what stands here is no name of anything."""
+    text = resources.files(__package__).joinpath("english.txt").read_text(encoding="utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())

@@ -1,0 +1,174 @@
+"""Secrets that are known by their shape: private keys, tokens with a vendor's prefix, passwords in URLs and headers.
+
+Each search looks for a literal first: a text without it costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from srelab_lib.secret_words import conceal, placeholder
+
+# A literal that must occur, and what begins there. A letter before it would make it the middle of a word.
+_SHAPES = tuple(
+    (literal, re.compile(pattern.replace("^", rf"(?<![A-Za-z0-9/+]{re.escape(literal)})")))
+    for literal, pattern in (
+        ("eyJ", r"eyJ^[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),  # JWT, also one whose signature was cut off
+        ("AKIA", r"AKIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        ("ASIA", r"ASIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        ("github_pat_", r"github_pat_^\w{20,}"),
+        ("xox", r"xox^[a-z]-[\w-]{10,}"),
+        ("xapp-", r"xapp-^[\w-]{10,}"),
+        ("hooks.slack.com/services/", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}"),
+        ("k_live_", r"[rsp]k_(?:live)_\w{10,}"),
+        ("k_test_", r"[rsp]k_(?:test)_\w{10,}"),
+        ("whsec_", r"whsec_^\w{16,}"),
+        ("sk-", r"sk-^[\w-]{20,}"),
+        ("AIza", r"AIza^[\w-]{30,}"),
+        ("ya29.", r"ya29\.^[\w-]{20,}"),
+        ("GOCSPX-", r"GOCSPX-^[\w-]{16,}"),
+        ("npm_", r"npm_^[A-Za-z0-9]{30,}"),
+        ("pypi-", r"pypi-^[\w-]{24,}"),
+        ("hf_", r"hf_^[A-Za-z0-9]{24,}"),
+        ("hvs.", r"hvs\.^[\w-]{20,}"),
+        ("hvb.", r"hvb\.^[\w-]{20,}"),
+        ("SG.", r"SG\.^[\w-]{16,}\.[\w-]{16,}"),
+        ("dop_v1_", r"dop_v1_^[0-9a-f]{40,}"),
+        ("dapi", r"dapi^[0-9a-f]{32}"),
+        ("dckr_pat_", r"dckr_pat_^[\w-]{20,}"),
+        ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-^[A-Z0-9]{20,}"),
+        ("$2", r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
+        ("sig=", r"(?<=[?&;]sig=)[\w%/+=.-]{16,}"),
+        ("ignature=", r"(?<=[Ss]ignature=)[\w%/+=.-]{16,}"),
+        ("X-Amz-Credential=", r"(?<=X-Amz-Credential=)[\w%/+=.-]{16,}"),
+        *((f"gh{kind}_", rf"gh{kind}_^[A-Za-z0-9]{{20,}}") for kind in "oprsu"),
+        *(
+            (f"gl{kind}-", rf"gl{kind}-^[\w.-]{{16,}}")
+            for kind in ("pat", "dt", "ptt", "rt", "ft", "cbt", "agent", "soat")
+        ),
+        *((f"shp{kind}_", rf"shp{kind}_^[0-9a-fA-F]{{24,}}") for kind in ("at", "ca", "pa", "ss")),
+    )
+)
+
+# scheme://user:password@host and scheme://token@host; an image's digest is neither.
+_HOST = r"@(?!sha(?:256|512):)"
+_IN_URL = re.compile(
+    rf"://(?:(?P<user>[^\s:/@\"'`<>]{{0,256}}:)(?P<password>[^\s/\"'`<>]{{1,512}})|(?P<token>[^\s:/@\"'`<>]{{20,512}})){_HOST}"
+)
+# user:password@tcp(host) of Go's MySQL driver, user:password@host:1234
+_AFTER_AT = re.compile(r"@(?:(?:tcp|udp|unix)\(|[\w.-]{1,253}:\d{2,5}(?!\w))")
+_BEFORE_AT = re.compile(r"(?<![\w./@:-])[\w.-]{1,64}:(?P<password>[^\s:/@\"'`<>]{1,128})\Z")
+_BEFORE_AT_BYTES = 200
+_CURL = re.compile(r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:(?P<password>[^\s\"'<]{1,256})")
+
+# Words before a secret that no separator follows: HTTP, SQL, .netrc, redis.conf. Looked for only where the word occurs.
+_LOOSE = tuple(
+    (word, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
+    for word, pattern in (
+        ("bearer ", r"(?P<before>\b(?P<scheme>bearer)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
+        ("basic ", r"(?P<before>\b(?P<scheme>basic)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
+        ("password '", r"(?P<before>\bpassword[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
+        ("identified by", r"(?P<before>\bidentified[ \t]+by[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
+        ("login ", r"(?P<before>\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+)(?P<secret>[^\s\"']+)"),
+        ("requirepass ", r"(?P<before>^[ \t+-]*+requirepass[ \t]+)(?P<secret>\S+)"),
+        ("masterauth ", r"(?P<before>^[ \t+-]*+masterauth[ \t]+)(?P<secret>\S+)"),
+    )
+)
+_RANDOM = re.compile(r"[a-z][A-Z]|\d|==?\Z(?<![a-z_]=)")
+
+
+def conceal_shapes(text: str) -> str:
+    """The text with every secret that has the shape of one replaced."""
+    if "PRIVATE KEY" in text:
+        text = _private_keys(text)
+    for literal, pattern in _SHAPES:
+        if literal in text:
+            text = pattern.sub(_whole, text)
+    if "@" in text:
+        text = _logins(_IN_URL.sub(_in_url, text))
+    if "curl" in text:
+        text = _CURL.sub(_password, text)
+    low = text.lower()
+    for word, pattern in _LOOSE:
+        if word in low:
+            text = pattern.sub(_loose, text)
+    return text
+
+
+def _whole(match: re.Match[str]) -> str:
+    return placeholder(match[0])
+
+
+def _in_url(match: re.Match[str]) -> str:
+    return f"://{match['user'] or ''}{conceal(match['password'] or match['token'])}@"
+
+
+def _password(match: re.Match[str]) -> str:
+    return match[0][: match.start("password") - match.start()] + conceal(match["password"])
+
+
+def _logins(text: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for at in _AFTER_AT.finditer(text):
+        login = _BEFORE_AT.search(text, max(done, at.start() - _BEFORE_AT_BYTES), at.start())
+        if login and not at[0].startswith(("@sha256:", "@sha512:")):
+            parts += [text[done : login.start("password")], conceal(login["password"])]
+            done = at.start()
+    return "".join([*parts, text[done:]])
+
+
+_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_KEY_IN_LINE = re.compile(rf"({_BEGIN})((?:(?!-----)[^\n])*+)(?={_END})")
+_KEY_BEGINS = re.compile(rf"{_BEGIN}(?!<secret:)(?!.*{_END})")
+_KEY_STARTS, _KEY_ENDS = re.compile(_BEGIN), re.compile(_END)
+# What may stand before a line of key material: a log's timestamp, a diff's sign, indentation.
+_LINE_START = re.compile(r"(?:\d{4}-\d\d-\d\dT\S{8,24} )?[ \t]*[+-]?[ \t]*")
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{1,80}\r?(?=\n|\Z|-----)")
+_MAX_KEY_LINES = 200
+
+
+def _private_keys(text: str) -> str:
+    """Every PEM private key, line by line, so that a log keeps its timestamps; also one whose begin or end was cut."""
+    lines = _KEY_IN_LINE.sub(lambda match: match[1] + conceal(match[2]), text).split("\n")
+    left = 0
+    for index, line in enumerate(lines):
+        begins, ends = _KEY_BEGINS.search(line), _KEY_ENDS.search(line)
+        if left:
+            lines[index] = _key_line(line)
+            left = 0 if ends else left - 1
+        elif ends and not _KEY_STARTS.search(line, 0, ends.start()):
+            _headless_key(lines, index)
+        if begins:
+            left = _MAX_KEY_LINES
+            rest = line[begins.end() :]
+            lines[index] = lines[index].removesuffix(rest) + conceal(rest)
+    return "\n".join(lines)
+
+
+def _key_line(line: str) -> str:
+    """A line inside a key: other lines may be mixed in between, and stay."""
+    start = len(_line_start(line))
+    body = _KEY_LINE.match(line, start)
+    return line[:start] + conceal(body[0]) + line[body.end() :] if body else line
+
+
+def _line_start(line: str) -> str:
+    head = _LINE_START.match(line)
+    return head[0] if head else ""
+
+
+def _headless_key(lines: list[str], index: int) -> None:
+    lines[index] = _key_line(lines[index])
+    for earlier in range(index - 1, max(-1, index - _MAX_KEY_LINES), -1):
+        if not _KEY_LINE.fullmatch(lines[earlier], len(_line_start(lines[earlier]))):
+            return
+        lines[earlier] = _key_line(lines[earlier])
+
+
+def _loose(match: re.Match[str]) -> str:
+    secret = match["secret"]
+    if "scheme" in match.groupdict() and not _RANDOM.search(secret):
+        return match[0]  # "Basic authentication failed"
+    return match["before"] + conceal(secret)

@@ -1,0 +1,131 @@
+"""From a container's log text to records: times read, control characters out, stack traces joined.
+
+A log is untrusted: a line may be a megabyte long, hold escape sequences or claim to be an instruction. It is data here,
+cut to a bound, and every pattern is linear in the length of the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MAX_CHARACTERS = 2000
+"""A longer message is cut, and says by how much."""
+_MAX_LINE = 16 * 1024
+"""What is read of one line: a structured record needs its end."""
+_MAX_TRACE_LINES = 400
+
+_STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: (.*)|$)", re.DOTALL)
+_CUT = re.compile(r" \[(\d+) characters cut\]$")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_TRACEBACK = "Traceback (most recent call last):"
+_PYTHON_LINKS = ("During handling of the above exception", "The above exception was the direct cause", _TRACEBACK)
+_PYTHON_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
+_JAVA_LINK = re.compile(r"(?:Caused by|Suppressed): |\.\.\. \d+ (?:more|common frames omitted)")
+_FRAME = re.compile(r'\s+(?:at \S|File "|from \S+:\d+)')
+_GO_STARTS = ("panic: ", "fatal error: ", "goroutine ")
+_GO_LINKS = (*_GO_STARTS, "created by ", "[signal ", "exit status ", "runtime stack:")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerLog:
+    """The log of one container as the API gave it, with timestamps; `previous` is that of the one before a restart."""
+
+    namespace: str
+    pod: str
+    container: str
+    previous: bool
+    text: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Record:
+    """One thing that a program said: a line, or a stack trace of many. `time` is the kubelet's, RFC 3339."""
+
+    time: str | None
+    lines: list[str] = field(default_factory=list)
+    error: str = ""
+    """The line in which a Python traceback says what happened; the last one of a chain."""
+    open: bool = False
+    """A Python traceback that has not come to that line yet."""
+
+    @property
+    def is_trace(self) -> bool:
+        """Whether it is a stack trace."""
+        return self.lines[0].startswith((_TRACEBACK, *_GO_STARTS)) or any(
+            _JAVA_LINK.match(line) or line.startswith(("\tat ", "    at ")) for line in self.lines[1:]
+        )
+
+    @property
+    def message(self) -> str:
+        """The most telling line of a trace with where it happened, the whole of anything else in one line."""
+        if self.error:
+            frames = [line.strip() for line in self.lines if line.lstrip().startswith('File "')]
+            return f"{self.error} ({frames[-1]})" if frames else self.error
+        if self.is_trace:
+            causes = [line for line in self.lines[1:] if line.startswith("Caused by: ")]
+            return " | ".join([self.lines[0], *causes[-1:]])
+        return " ".join(line.strip() for line in self.lines if line.strip())
+
+    def take(self, line: str) -> bool:
+        """Take the line when it belongs to this record, else leave it and say so."""
+        if not (self._indented(line) or self._python(line) or self._go(line) or _JAVA_LINK.match(line)):
+            return False
+        if len(self.lines) < _MAX_TRACE_LINES:
+            self.lines.append(line)
+        return True
+
+    def _indented(self, line: str) -> bool:
+        """A line of a trace, or one with a tab, which goes on with what was said. Banners are indented with spaces."""
+        if line[:1] not in (" ", "\t") or not line.strip():
+            return False
+        return self.open or self.is_trace or line[0] == "\t" or bool(_FRAME.match(line))
+
+    def _python(self, line: str) -> bool:
+        """A traceback ends with the error's own line; more tracebacks may be chained to it."""
+        if not (self.open or self.error):
+            return False
+        if self.open and _PYTHON_ERROR.match(line) and not line.startswith(_PYTHON_LINKS):
+            self.error, self.open = line, False
+            return True
+        self.open = self.open or line.startswith(_TRACEBACK)
+        return not line.strip() or line.startswith(_PYTHON_LINKS)
+
+    def _go(self, line: str) -> bool:
+        if not self.lines[0].startswith(_GO_STARTS):
+            return False
+        return not line or line.startswith(_GO_LINKS) or (line.endswith(")") and "(" in line)
+
+
+def records(text: str) -> Iterator[Record]:
+    """The records of a log, in its order. Blank lines only hold traces together."""
+    current: Record | None = None
+    for raw in text.split("\n"):
+        time, line = _stamp(raw)
+        if (current is not None and current.take(line)) or not line.strip():
+            continue
+        if current is not None:
+            yield current
+        current = Record(time=time, lines=[line], open=line.startswith(_TRACEBACK))
+    if current is not None:
+        yield current
+
+
+def _stamp(raw: str) -> tuple[str | None, str]:
+    """The kubelet's time, and the line without it, cleaned and cut."""
+    match = _STAMPED.match(raw)
+    time, line = (match[1], match[2] or "") if match else (None, raw)
+    return time, cut(_CONTROL.sub(" ", _ANSI.sub("", line[:_MAX_LINE])).rstrip(), length=len(line), at=_MAX_LINE)
+
+
+def cut(text: str, *, length: int | None = None, at: int = MAX_CHARACTERS) -> str:
+    """At most `at` characters of the text, and how many of its `length` were left out, now and before."""
+    left_out = (len(text) if length is None else length) - at
+    if left_out <= 0:
+        return text
+    if before := _CUT.search(text[-40:]):
+        left_out += int(before[1]) - len(before[0])
+    return f"{text[:at]} [{left_out} characters cut]"

@@ -1,0 +1,127 @@
+"""Objects that were created, edited or are being deleted in the window, with the old value where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from srelab_lib.model import TimeWindow
+from srelab_lib.signals.edits import Edit, Row, applied, content, drift, edits_of, time_of, within
+from srelab_lib.signals.flatten import flatten, shortened
+from srelab_lib.signals.ownership import Raw, RawByKind, ref_of
+from srelab_lib.signals.spec_diff import difference
+from srelab_lib.signals.versions import VersionClock, last_known_write
+
+# Made or written all the time by controllers: what a person changes shows in their owners. Applications: see gitops.
+_NOT_EDITED = frozenset(
+    {"Event", "ReplicaSet", "EndpointSlice", "Endpoints", "Lease", "ControllerRevision", "Application"}
+)
+_DEFAULTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
+_TEMPLATES = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.")
+_MAX_FIELDS = 12
+"""Rows for one edit; more are counted in the last one."""
+_UNSEEN = timedelta(seconds=5)
+"""A write this much later than the last one that left a trace is another one."""
+
+
+def object_edits(raw: RawByKind, window: TimeWindow) -> Iterator[Row]:
+    """Rows of `changes` for every object that no controller made."""
+    clock = VersionClock.of(raw)
+    for kind, items in raw.items():
+        for item in items if kind not in _NOT_EDITED else ():
+            meta = item.get("metadata") or {}
+            if not meta.get("ownerReferences") and (kind, meta.get("name")) not in _DEFAULTS:
+                yield from _lifetime(kind, item, window)
+                yield from _edited(kind, item, window)
+                yield from _unseen(kind, item, window, clock)
+
+
+def _lifetime(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
+    meta = item.get("metadata") or {}
+    created, deleted = time_of(meta.get("creationTimestamp")), time_of(meta.get("deletionTimestamp"))
+    if within(created, window):
+        said = _said(item)
+        told = f": {said}" if said else ""
+        yield _row(kind, item, created, "created", None, said, f"{_named(kind, item)} created{told}")
+    if within(deleted, window):
+        yield _row(kind, item, deleted, "deleted", None, None, f"{_named(kind, item)} is being deleted")
+
+
+def _said(item: Raw) -> str | None:
+    """What an object says, in one line; of what runs pods, their images. None when it has been edited since."""
+    if edits_of(item):
+        return None
+    fields = flatten(applied(item) or content(item))
+    images = dict.fromkeys(f"image {value}" for path, value in fields.items() if path.endswith("].image"))
+    told = list(images) or [f"{path}={value}" for path, value in fields.items() if not path.startswith("metadata")]
+    return shortened(", ".join(told) or "empty")
+
+
+def _edited(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
+    """One row for each field that was written after the creation."""
+    changed = drift(item)
+    for edit in edits_of(item):
+        fields = {path: now for path, now in edit.values.items() if not _elsewhere(kind, path)}
+        if not fields or not within(edit.time, window):
+            continue
+        if not edit.exact and len(fields) > 1:
+            yield _written_again(kind, item, edit, fields)
+            continue
+        old = {path: was for path, (was, _) in changed.items()}
+        rows = [_field(kind, item, edit.time, path, old.get(path), now, edit.manager) for path, now in fields.items()]
+        yield from _bounded(rows)
+
+
+def _elsewhere(kind: str, path: str) -> bool:
+    """ReplicaSets know the old template of a Deployment, and events the old number of replicas."""
+    return path == "spec.replicas" or (kind == "Deployment" and path.startswith("spec.template."))
+
+
+def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new: str | None, manager: str) -> Row:
+    template = next((prefix for prefix in _TEMPLATES if path.startswith(prefix)), "")
+    field = path.removeprefix(template)
+    if old is None:
+        text = f"{field} of {_named(kind, item)} set to {new or 'empty'} (the value before is not known)"
+    else:
+        text = difference(field, old, new, of=_named(kind, item)).text
+    return _row(kind, item, time, field, old, new, text + (f" by {manager}" if manager else ""), rollout=bool(template))
+
+
+def _written_again(kind: str, item: Raw, edit: Edit, fields: Mapping[str, str]) -> Row:
+    """An apply owns all that it holds, so it does not tell which of its fields changed."""
+    roots = ", ".join(sorted({path.partition("[")[0] for path in fields if not path.startswith("metadata")}))
+    text = f"{_named(kind, item)} written again by {edit.manager} (which value changed is not known)"
+    return _row(kind, item, edit.time, shortened(roots or "metadata"), None, None, text)
+
+
+def _unseen(kind: str, item: Raw, window: TimeWindow, clock: VersionClock) -> Iterator[Row]:
+    """A write that only removed something: no manager owns what is not there."""
+    time, known = clock.written_after(item), last_known_write(item)
+    removed = [(path, was) for path, (was, now) in drift(item).items() if now is None and not _elsewhere(kind, path)]
+    if time is None or known is None or not removed:
+        return
+    time = time if time > known + _UNSEEN else known
+    if within(time, window):
+        yield from _bounded([_field(kind, item, time, path, was, None, "") for path, was in removed])
+
+
+def _bounded(rows: list[Row]) -> list[Row]:
+    if len(rows) > _MAX_FIELDS:
+        more = len(rows) - _MAX_FIELDS
+        rows = rows[:_MAX_FIELDS]
+        rows[-1] = rows[-1] | {"text": f"{rows[-1]['text']}, and {more} more fields"}
+    return rows
+
+
+def _named(kind: str, item: Raw) -> str:
+    return f"{kind} {(item.get('metadata') or {}).get('name')}"
+
+
+def _row(
+    kind: str, item: Raw, time: datetime | None, field: str, old: str | None, new: str | None, text: str,
+    *, rollout: bool = False,
+) -> Row:  # fmt: skip
+    of = "rollout" if rollout else "config" if kind == "ConfigMap" else "object"
+    return {
+        "time": time, "kind": of, "object": ref_of(kind, item), "field": field, "old": old, "new": new, "text": text,
+    }  # fmt: skip

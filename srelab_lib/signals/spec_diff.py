@@ -1,0 +1,104 @@
+"""What differs between two specs, field by field, each in one sentence with old and new value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from srelab_lib.signals.flatten import Flat, flatten, shortened
+from srelab_lib.signals.quantity import quantity
+
+_CONTAINER = re.compile(r"(?:containers|initContainers|ephemeralContainers)\[([^\]]+)\]\.(.+)")
+_PROBE = re.compile(r"(liveness|readiness|startup)Probe(?:\.(.+))?")
+_ENV = re.compile(r"env\[([^\]]+)\]")
+_UNIT = re.compile(
+    r"(?:containers|initContainers|volumes)\[[^\]]+\]|(?:liveness|readiness|startup)Probe(?:\.(?:exec|grpc|httpGet|tcpSocket))?"
+)
+_WORDS = {"spec.replicas": "number of replicas", "serviceAccountName": "service account"}
+_RESOURCE = re.compile(r"resources\.(limits|requests)\.(.+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One altered field. `old` is None when it was added, `new` when it was removed."""
+
+    field: str
+    old: str | None
+    new: str | None
+    text: str
+
+
+def diff_specs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """The fields that differ, in the order of the new spec, removed ones last."""
+    before, after = flatten(old), flatten(new)
+    units = list(_units(before, after))
+    below = tuple(f"{unit}." for unit, _, _ in units)
+    fields = [*after, *(field for field in before if field not in after)]
+    altered = [(field, before.get(field), after.get(field)) for field in fields if not field.startswith(below)]
+    return [difference(field, was, now) for field, was, now in (*units, *altered) if was != now]
+
+
+def difference(field: str, old: str | None, new: str | None, *, of: str = "") -> Difference:
+    """One altered field with its sentence: `number of replicas of Deployment web lowered from 3 to 0`."""
+    subject = f"{_subject(field)} of {of}" if of else _subject(field)
+    return Difference(field=field, old=old, new=new, text=f"{subject} {_verb(field, old, new)}")
+
+
+def _units(before: Flat, after: Flat) -> Iterator[tuple[str, str | None, str | None]]:
+    """Containers, probes and volumes that came or went: one change each, not one for each of their fields."""
+    units = {field[: match.end()] for field in (*before, *after) for match in _UNIT.finditer(field)}
+    seen: list[str] = []
+    for unit in sorted(units, key=lambda unit: (len(unit), unit)):
+        old, new = _below(before, unit), _below(after, unit)
+        if bool(old) != bool(new) and not unit.startswith(tuple(seen)):
+            seen.append(f"{unit}.")
+            yield unit, _summary(old), _summary(new)
+
+
+def _below(flat: Flat, unit: str) -> Flat:
+    return {field[len(unit) + 1 :]: value for field, value in flat.items() if field.startswith(f"{unit}.")}
+
+
+def _summary(parts: Flat) -> str | None:
+    return shortened(", ".join(f"{field}={value}" for field, value in parts.items())) if parts else None
+
+
+def _subject(field: str) -> str:
+    """The field in words: `memory limit of container web`."""
+    match = _CONTAINER.fullmatch(field)
+    if match is None:
+        return _WORDS.get(field, field)
+    kind = "init container" if field.startswith("init") else "container"
+    return f"{_of_container(match[2])} of {kind} {match[1]}"
+
+
+def _of_container(part: str) -> str:
+    if match := _RESOURCE.fullmatch(part):
+        return f"{match[2]} {match[1][:-1]}"
+    if match := _PROBE.fullmatch(part):
+        return f"{match[1]} probe" + (f" ({match[2]})" if match[2] else "")
+    if match := _ENV.fullmatch(part):
+        return f"environment variable {match[1]}"
+    return part
+
+
+def _verb(field: str, old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"added: {new}"
+    if new is None:
+        return f"removed (was {old})"
+    was, now = quantity(old), quantity(new)
+    if was is None or now is None or was == now:
+        return f"changed from {old or 'empty'} to {new or 'empty'}"
+    return (
+        f"{'lowered' if now < was else 'raised'} from {old} to {new}"
+        if _is_amount(field)
+        else f"changed from {old} to {new}"
+    )
+
+
+def _is_amount(field: str) -> bool:
+    """Whether more and less mean something: a port is not lowered."""
+    return not re.search(r"port|env\[|data\[|image|version|uid|user|group", field, re.IGNORECASE)

@@ -1,0 +1,227 @@
+"""Reads the logs of containers: the window of the current ones, how they began, and why the previous ones ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.kubernetes import KubernetesClient, Log
+from srelab_lib.errors import ApiError, SourceError
+from srelab_lib.model import Missing, TimeWindow
+from srelab_lib.settings import parse_time
+from srelab_lib.signals.log_lines import ContainerLog
+from srelab_lib.signals.ownership import Owners, ref_of
+
+Raw = dict[str, Any]
+
+WORKERS = 12
+LOGS_SECONDS = 60.0
+MAX_CONTAINERS = 120
+WINDOW_LINES = 4000
+WINDOW_BYTES = 1024 * 1024
+PREVIOUS_LINES = 600
+PREVIOUS_BYTES = 256 * 1024
+HEAD_BYTES = 12 * 1024
+"""How a program began is often long ago: its banner, its configuration, "this is a development server"."""
+
+_STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+_MATTERS = "what programs said: errors, stack traces, why a container ended"
+_FINE = {"Completed", "ContainerCreating", "PodInitializing", ""}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Logs:
+    """Logs in the order of pods and containers, and what failed or was cut."""
+
+    logs: tuple[ContainerLog, ...]
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """One request for a part of a container's log."""
+
+    namespace: str
+    pod: str
+    container: str
+    part: str
+    """`head`, `window` or `previous`."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Answers:
+    texts: dict[_Part, str] = field(default_factory=dict)
+    cut: list[str] = field(default_factory=list)
+    failed: dict[str, list[str]] = field(default_factory=dict)
+    """Names of containers by the reason of the failure."""
+
+
+def read_logs(
+    kubernetes: KubernetesClient,
+    pods: Sequence[Raw],
+    owned: Owners,
+    window: TimeWindow,
+    *,
+    until: datetime | None = None,
+    progress: Callable[[str], None],
+) -> Logs:
+    """The logs of the pods' containers, troubled pods first where there are more than MAX_CONTAINERS.
+
+    Lines after `until` are left out: a window of the past knows nothing of what was said later.
+    """
+    containers = [parts for pod in _most_telling_first(pods, owned) for parts in _parts(pod, window)]
+    chosen = containers[:MAX_CONTAINERS]
+    deadline = Deadline(LOGS_SECONDS)
+    answers = _Answers()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        asked = [part for parts in chosen for part in parts]
+        running = {pool.submit(_read, kubernetes, part, window, deadline): part for part in asked}
+        for future in as_completed(running):
+            _take(answers, running[future], future.result())
+    progress(f"logs: {len(chosen)} of {len(containers)} containers")
+    missing = list(_failures(answers, len(asked)))
+    if len(chosen) < len(containers):
+        left_out = sorted({parts[0].pod for parts in containers[MAX_CONTAINERS:]})
+        reason = f"{len(containers) - len(chosen)} containers were not read, those of pods {_some(left_out)}"
+        missing.append(Missing(source="logs", reason=reason, matters=_MATTERS))
+    return Logs(logs=tuple(_joined(answers.texts, window, until)), missing=tuple(missing))
+
+
+def _most_telling_first(pods: Sequence[Raw], owned: Owners) -> list[Raw]:
+    """Troubled pods first; then one pod of each owner, a second one of each, and so on."""
+    seen: dict[tuple[str, bool], int] = {}
+
+    def rank(pod: Raw) -> tuple[bool, int, str]:
+        healthy = not _is_troubled(pod)
+        owner = owned.top(ref_of("Pod", pod))
+        seen[owner, healthy] = seen.get((owner, healthy), -1) + 1
+        return healthy, seen[owner, healthy], pod["metadata"]["name"]
+
+    return sorted(sorted(pods, key=lambda pod: str(pod["metadata"]["name"])), key=rank)
+
+
+def _is_troubled(pod: Raw) -> bool:
+    status = pod.get("status") or {}
+    if status.get("phase") in {"Failed", "Unknown"}:
+        return True
+    return any(
+        item.get("restartCount", 0) > 0 or (not item.get("ready") and _reason(item) not in _FINE)
+        for item in _statuses(pod)
+    )
+
+
+def _reason(status: Raw) -> str:
+    state = status.get("state") or {}
+    return str(next((item.get("reason", "running") for item in state.values() if isinstance(item, dict)), ""))
+
+
+def _statuses(pod: Raw) -> Iterator[Raw]:
+    for name in _STATUSES:
+        yield from (pod.get("status") or {}).get(name) or ()
+
+
+def _parts(pod: Raw, window: TimeWindow) -> Iterator[list[_Part]]:
+    """For each container that ever ran, what to ask for."""
+    meta = pod["metadata"]
+    for status in _statuses(pod):
+        state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
+        current = state.get("running") or state.get("terminated")
+        kinds = []
+        # While it waits for a restart, the server gives the previous container's log as the current one.
+        if current:
+            began = current.get("startedAt")
+            kinds += ["head"] if began and parse_time(began) < window.start else []
+            kinds.append("window")
+        if last:
+            kinds.append("previous")
+        if kinds:
+            yield [
+                _Part(namespace=meta["namespace"], pod=meta["name"], container=status["name"], part=kind)
+                for kind in kinds
+            ]
+
+
+def _read(kubernetes: KubernetesClient, part: _Part, window: TimeWindow, deadline: Deadline) -> Log | SourceError:
+    where = (part.namespace, part.pod, part.container)
+    try:
+        if part.part == "head":
+            return kubernetes.read_log(*where, deadline=deadline, limit_bytes=HEAD_BYTES)
+        previous = part.part == "previous"
+        since = None if previous else window.start
+        lines, size = (PREVIOUS_LINES, PREVIOUS_BYTES) if previous else (WINDOW_LINES, WINDOW_BYTES)
+        while True:
+            log = kubernetes.read_log(
+                *where,
+                deadline=deadline,
+                previous=previous,
+                since_time=since,
+                limit_bytes=size,
+                params={"tailLines": lines},
+            )
+            # A full answer lacks the newest lines, and these are the ones that tell.
+            if not log.cut or lines < 20:
+                return Log(text=log.text, cut=log.text.count("\n") >= lines or log.cut)
+            lines = min(lines, log.text.count("\n")) * 2 // 3
+    except SourceError as error:
+        return error
+
+
+def _take(answers: _Answers, part: _Part, answer: Log | SourceError) -> None:
+    name = f"{part.pod}/{part.container}" + (" (previous)" if part.part == "previous" else "")
+    if isinstance(answer, Log):
+        answers.texts[part] = answer.text
+        if answer.cut and part.part != "head":
+            answers.cut.append(name)
+    elif not _is_gone(answer):
+        answers.failed.setdefault(answer.message, []).append(name)
+
+
+def _is_gone(error: SourceError) -> bool:
+    """The pod was deleted meanwhile, or the runtime has removed the old container: nothing that was there to read."""
+    return isinstance(error, ApiError) and error.status in {400, 404}
+
+
+def _failures(answers: _Answers, asked: int) -> Iterator[Missing]:
+    if answers.cut:
+        reason = f"cut to the newest lines: {_some(sorted(answers.cut))}"
+        yield Missing(source="logs", reason=reason, matters="when a message was first seen")
+    nothing = asked > 0 and not answers.texts
+    for reason, names in sorted(answers.failed.items()):
+        yield Missing(source=f"logs of {_some(sorted(names))}", reason=reason, matters=_MATTERS, deciding=nothing)
+
+
+def _joined(texts: dict[_Part, str], window: TimeWindow, until: datetime | None) -> Iterator[ContainerLog]:
+    """One log for each container: how it began, up to the window, and then the window."""
+    current: dict[tuple[str, str, str], str] = {}
+    for part, text in sorted(texts.items(), key=lambda item: (item[0].pod, item[0].container, item[0].part)):
+        where = (part.namespace, part.pod, part.container)
+        if part.part == "previous":
+            yield _log(where, _before(text, until), previous=True)
+        else:
+            end = window.start if part.part == "head" else until
+            current[where] = current.get(where, "") + _before(text, end)
+    for where, text in current.items():
+        yield _log(where, text, previous=False)
+
+
+def _log(where: tuple[str, str, str], text: str, *, previous: bool) -> ContainerLog:
+    namespace, pod, container = where
+    return ContainerLog(namespace=namespace, pod=pod, container=container, previous=previous, text=text)
+
+
+def _before(text: str, end: datetime | None) -> str:
+    """The whole lines before that time; all of it when there is none."""
+    if end is None:
+        return text
+    limit = f"{end:%Y-%m-%dT%H:%M:%S}"
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.endswith("\n") and line[: len(limit)] < limit)
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,87 @@
+"""Asks Prometheus for every signal of the catalogue over the window, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.prometheus import PrometheusClient
+from srelab_lib.errors import SourceError
+from srelab_lib.model import Missing, TimeWindow
+from srelab_lib.signals.promql import CATALOGUE, DEFAULT_RATE_SECONDS, Query, promql
+
+Raw = dict[str, Any]
+
+WORKERS = 8
+QUERY_SECONDS = 15.0
+ALL_SECONDS = 45.0
+MAX_RATE_SECONDS = 300
+SCRAPES_IN_A_RATE = 4
+_COUNTED_SECONDS = 600
+# A lower quartile over the jobs: most of them are scraped at least this often.
+_SCRAPES = f"quantile(0.25, max by (job) (count_over_time(up[{_COUNTED_SECONDS}s])))"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metrics:
+    """By signal, the `data` of its range query; and the queries that failed."""
+
+    payloads: dict[str, Raw] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+
+    @property
+    def series(self) -> int:
+        """How many series there are in all."""
+        return sum(len(data.get("result") or ()) for data in self.payloads.values())
+
+
+def rate_seconds(prometheus: PrometheusClient, window: TimeWindow) -> int:
+    """The span of `rate()`: four scrapes, but not less than a minute. A rate over a single scrape is empty."""
+    try:
+        data = prometheus.query(_SCRAPES, window.end, deadline=Deadline(QUERY_SECONDS))
+        scrapes = float(data["result"][0]["value"][1])
+    except (SourceError, LookupError, TypeError, ValueError):
+        return DEFAULT_RATE_SECONDS
+    if not scrapes > 0:
+        return DEFAULT_RATE_SECONDS
+    interval_seconds = _COUNTED_SECONDS / scrapes
+    tens = -(-int(interval_seconds * SCRAPES_IN_A_RATE * 0.97) // 10)
+    return min(MAX_RATE_SECONDS, max(DEFAULT_RATE_SECONDS, tens * 10))
+
+
+def read_metrics(
+    prometheus: PrometheusClient,
+    namespace: str,
+    window: TimeWindow,
+    *,
+    rate_seconds: int,
+    progress: Callable[[str], None],
+) -> Metrics:
+    """Range queries over the window at its step; a query that fails is named, and stops nothing."""
+    deadline = Deadline(ALL_SECONDS)
+
+    def ask(query: Query) -> Raw | SourceError:
+        expr = promql(query, namespace=namespace, rate_seconds=rate_seconds)
+        try:
+            return prometheus.query_range(expr, window, window.step_seconds, deadline=deadline.at_most(QUERY_SECONDS))
+        except SourceError as error:
+            return error
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = dict(zip(CATALOGUE, pool.map(ask, CATALOGUE), strict=True))
+    payloads = {query.signal: data for query, data in answers.items() if isinstance(data, dict)}
+    failed = [(query, error) for query, error in answers.items() if isinstance(error, SourceError)]
+    metrics = Metrics(payloads=payloads, missing=tuple(_failures(failed)))
+    progress(f"metrics: {metrics.series} series of {len(payloads)} signals")
+    return metrics
+
+
+def _failures(failed: list[tuple[Query, SourceError]]) -> list[Missing]:
+    """One for each reason: a Prometheus that is down fails every query alike."""
+    titles: dict[str, list[str]] = {}
+    for query, error in failed:
+        titles.setdefault(error.message, []).append(query.title)
+    return [Missing(source="Prometheus", reason=reason, matters=", ".join(names)) for reason, names in titles.items()]

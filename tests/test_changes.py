@@ -1,0 +1,327 @@
+"""What was changed, from a real namespace in which everything was edited, and from small variations of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from srelab_lib.model import TimeWindow
+from srelab_lib.signals.changes import changes_table
+from srelab_lib.signals.edits import LAST_APPLIED, drift
+from srelab_lib.signals.frames import check
+from srelab_lib.signals.ownership import owners
+from srelab_lib.signals.spec_diff import diff_specs
+from tests.signals_data import NAMESPACE as NS
+from tests.signals_data import RawByKind, edited_cluster
+
+RECORDED, WINDOW = edited_cluster()
+SHOP = f"Deployment/{NS}/shop"
+
+
+def lists() -> RawByKind:
+    return copy.deepcopy({kind: items for kind, items in RECORDED.items() if kind != "events.k8s.io"})
+
+
+def changes(raw: RawByKind | None = None, window: TimeWindow = WINDOW, **more: Any) -> pd.DataFrame:
+    raw = raw or lists()
+    return check("changes", changes_table(raw, owners(raw), window, **more))
+
+
+def named(raw: RawByKind, kind: str, name: str) -> dict[str, Any]:
+    return next(item for item in raw[kind] if item["metadata"]["name"] == name)
+
+
+CHANGES = changes()
+
+
+def of(object_ref: str, field: str, df: pd.DataFrame = CHANGES) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = df[(df["object"] == object_ref) & (df["field"] == field)].to_dict("records")
+    return rows
+
+
+def clock(row: dict[str, Any]) -> str:
+    return f"{row['time']:%H:%M:%S}"
+
+
+def test_a_lowered_limit_is_one_sentence_with_both_values() -> None:
+    lowered, raised = of(SHOP, "containers[shop].resources.limits.memory")
+    assert (lowered["kind"], lowered["old"], lowered["new"], lowered["revision"]) == ("rollout", "64Mi", "32Mi", "3")
+    assert lowered["text"] == "memory limit of container shop lowered from 64Mi to 32Mi (revision 3)"
+    assert clock(lowered) == "02:20:52"
+    assert raised["text"].startswith("memory limit of container shop raised from 32Mi to 64Mi")
+
+
+def test_environment_variables_are_compared_by_name() -> None:
+    changed, back = of(SHOP, "containers[shop].env[MODE]")
+    assert (changed["old"], changed["new"], changed["revision"]) == ("fast", "slow", "2")
+    assert (back["old"], back["new"], back["revision"]) == ("slow", "fast", "5")
+    added, removed = of(SHOP, "containers[shop].env[NEW]")
+    assert (added["old"], added["new"]) == (None, "1")
+    assert removed["text"].startswith("environment variable NEW of container shop removed (was 1)")
+    assert not of(SHOP, "containers[shop].env[DB_HOST]")
+
+
+def test_a_rollback_has_the_time_of_the_rollback_and_says_so() -> None:
+    """Its ReplicaSet is the oldest of all: the creation time would be that of the first rollout."""
+    rows = CHANGES[(CHANGES["object"] == SHOP) & (CHANGES["revision"] == "5")]
+    assert len(rows) >= 5
+    assert {f"{time:%H:%M:%S}" for time in rows["time"]} == {"02:21:23"}
+    assert rows["text"].str.contains("rolled back to revision 1").all()
+
+
+def test_a_rollback_without_a_trace_of_the_edit_has_the_time_of_the_event() -> None:
+    raw = lists()
+    named(raw, "Deployment", "shop")["metadata"]["managedFields"] = []
+    rows = changes(raw)
+    times = rows.loc[(rows["object"] == SHOP) & (rows["revision"] == "5"), "time"]
+    scaled = [e["lastTimestamp"] for e in raw["Event"] if "Scaled up replica set shop-57f55c777" in e["message"]]
+    assert set(times) <= {pd.Timestamp(time) for time in scaled}
+    assert (times > pd.Timestamp("2026-11-25T02:21:06Z")).all()
+
+
+def test_another_probe_is_one_row_that_went_and_one_that_came() -> None:
+    assert of(SHOP, "containers[shop].readinessProbe.exec")[0]["text"].startswith(
+        "readiness probe (exec) of container shop removed"
+    )
+    assert "port=9999" in of(SHOP, "containers[shop].readinessProbe.httpGet")[0]["new"]
+
+
+def test_scaling_by_hand_is_told_from_the_steps_of_a_rollout() -> None:
+    (scaled,) = of(SHOP, "spec.replicas")
+    assert (scaled["kind"], scaled["old"], scaled["new"]) == ("scale", "2", "1")
+    assert scaled["text"] == "number of replicas of Deployment shop lowered from 2 to 1"
+    assert not of(f"Deployment/{NS}/crash", "spec.replicas")
+    (store,) = of(f"StatefulSet/{NS}/store", "spec.replicas")
+    assert (store["old"], store["new"]) == ("1", "0")
+
+
+def test_an_edit_of_a_configmap_has_the_applied_value_as_its_old_one() -> None:
+    (edited,) = of(f"ConfigMap/{NS}/settings", "data[DB_HOST]")
+    assert (edited["kind"], edited["old"], edited["new"]) == ("config", "db.example", "wrong.example")
+    assert edited["text"].endswith("changed from db.example to wrong.example by kubectl-patch")
+    assert clock(edited) == "02:21:42"
+
+
+def test_a_second_apply_does_not_know_the_value_before() -> None:
+    (applied,) = of(f"ConfigMap/{NS}/banner", "data[TEXT]")
+    assert (applied["old"], applied["new"], clock(applied)) == (None, "bye", "02:21:47")
+    assert "not known" in applied["text"]
+
+
+def test_a_removed_key_leaves_no_manager_and_is_dated_by_its_resource_version() -> None:
+    """The last trace in managedFields is of 02:21:42; the patch that removed the key ran at 02:22:10 or soon after."""
+    (removed,) = of(f"ConfigMap/{NS}/settings", "data[EXTRA]")
+    assert (removed["old"], removed["new"]) == ("yes", None)
+    assert pd.Timestamp("2026-11-25T02:22:05Z") <= removed["time"] <= pd.Timestamp("2026-11-25T02:22:14Z")
+
+
+def test_a_services_selector_and_a_new_network_policy() -> None:
+    (selector,) = of(f"Service/{NS}/shop", "spec.selector[app]")
+    assert (selector["kind"], selector["old"], selector["new"]) == ("object", "shop", "shopp")
+    (policy,) = of(f"NetworkPolicy/{NS}/deny", "created")
+    assert 'spec.policyTypes=["Ingress"]' in policy["text"]
+    assert clock(policy) == "02:21:54"
+
+
+def test_a_statefulset_has_no_revisions_but_what_was_applied() -> None:
+    (edited,) = of(f"StatefulSet/{NS}/store", "containers[store].env[SIZE]")
+    assert (edited["kind"], edited["old"], edited["new"]) == ("rollout", "small", "large")
+
+
+def test_a_restart_is_a_restart() -> None:
+    (restarted,) = of(f"Deployment/{NS}/crash", "annotations[kubectl.kubernetes.io/restartedAt]")
+    assert restarted["text"] == "Deployment crash restarted (revision 2)"
+
+
+def test_a_first_rollout_is_a_creation_and_no_change_of_a_field() -> None:
+    agent = CHANGES[CHANGES["object"] == f"DaemonSet/{NS}/agent"]
+    assert agent["field"].tolist() == ["created"]
+    assert agent["text"].iloc[0] == "DaemonSet agent created: image busybox:1.35"
+    assert "1" not in set(CHANGES["revision"])
+
+
+def test_an_object_that_was_edited_does_not_show_its_values_as_those_of_its_creation() -> None:
+    (created,) = of(f"ConfigMap/{NS}/banner", "created")
+    assert "bye" not in created["text"]
+
+
+def test_what_controllers_made_is_no_change() -> None:
+    refs = set(CHANGES["object"])
+    assert not any(ref.startswith(("ReplicaSet/", "Job/", "Node/")) for ref in refs)
+    assert not any("kube-root-ca" in ref for ref in refs)
+    assert {ref for ref in refs if ref.startswith("Pod/")} == {
+        f"Pod/{NS}/{name}" for name in ("lonely", "redis", "flask", "nginx")
+    }
+
+
+def test_the_window_bounds_what_is_told() -> None:
+    assert changes(window=TimeWindow(start=WINDOW.end, end=WINDOW.end + timedelta(hours=2))).empty
+    start = datetime(2026, 11, 25, 2, 21, 40, tzinfo=UTC)
+    few = changes(window=TimeWindow(start=start, end=start + timedelta(seconds=5)))
+    assert few["field"].tolist() == ["data[DB_HOST]"]
+
+
+def test_rows_are_in_order_of_time_and_the_same_each_time() -> None:
+    assert CHANGES["time"].is_monotonic_increasing
+    shuffled = {kind: list(reversed(items)) for kind, items in reversed(lists().items())}
+    pd.testing.assert_frame_equal(changes(shuffled), CHANGES)
+
+
+def test_a_cordon_is_a_change_of_the_node() -> None:
+    raw = lists()
+    node = named(raw, "Node", "sre-lab-worker")
+    node["spec"]["unschedulable"] = True
+    node["metadata"]["managedFields"].append({
+        "manager": "kubectl-cordon", "operation": "Update", "apiVersion": "v1", "time": "2026-11-25T02:25:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:unschedulable": {}}},
+    })  # fmt: skip
+    (row,) = of("Node//sre-lab-worker", "spec.unschedulable", changes(raw))
+    assert row["new"] == "true"
+    assert "by kubectl-cordon" in row["text"]
+
+
+def test_an_object_that_is_being_deleted() -> None:
+    raw = lists()
+    named(raw, "Service", "shop")["metadata"]["deletionTimestamp"] = "2026-11-25T02:25:00Z"
+    (row,) = of(f"Service/{NS}/shop", "deleted", changes(raw))
+    assert row["text"] == "Service shop is being deleted"
+
+
+def rebuilt(raw: RawByKind) -> None:
+    """One more pod of the DaemonSet's, later, with another image under the same name."""
+    first, second = (pod for pod in raw["Pod"] if pod["metadata"]["name"].startswith("agent-"))
+    status = second["status"]["containerStatuses"][0]
+    assert status["imageID"] == first["status"]["containerStatuses"][0]["imageID"]
+    status["imageID"] = status["imageID"][:-8] + "0badc0de"
+    status["state"]["running"]["startedAt"] = "2026-11-25T02:26:00Z"
+
+
+def test_a_rebuild_under_the_same_tag_is_a_change_of_the_image() -> None:
+    raw = lists()
+    rebuilt(raw)
+    (row,) = of(f"DaemonSet/{NS}/agent", "containers[agent].imageID", changes(raw))
+    assert (row["kind"], clock(row)) == ("image", "02:26:00")
+    assert row["new"].endswith("0badc0de")
+    assert "same tag" in row["text"]
+
+
+def deployed(**more: Any) -> dict[str, Any]:
+    return {
+        "application": "Application/argocd/shop", "revision": "b" * 40, "previous": "a" * 40,
+        "started_at": "2026-11-25T02:20:48Z", "deployed_at": "2026-11-25T02:20:55Z", "repository": "git://x",
+        "path": ".", "resources": (SHOP,), "author": "Ada", "subject": "less memory", "committed_at": "",
+        "diff": "-64Mi\n+32Mi", **more,
+    }  # fmt: skip
+
+
+def test_a_commit_stands_beside_the_change_that_it_made() -> None:
+    table = changes(deployed=[deployed()])
+    (sync,) = of("Application/argocd/shop", "revision", table)
+    assert (sync["kind"], sync["old"], sync["commit"]) == ("argo", "a" * 40, "b" * 40)
+    assert sync["text"] == "Argo CD rolled out commit bbbbbbbbbb: less memory (Ada)"
+    lowered, raised = of(SHOP, "containers[shop].resources.limits.memory", table)
+    assert (lowered["commit"], lowered["diff"]) == ("b" * 40, "-64Mi\n+32Mi")
+    assert raised["commit"] is None
+    assert of(f"ConfigMap/{NS}/settings", "data[DB_HOST]", table)[0]["commit"] is None
+
+
+def test_a_deployment_before_the_window_is_no_change_in_it() -> None:
+    table = changes(deployed=[deployed(started_at="2026-11-24T00:00:00Z", deployed_at="2026-11-24T00:00:09Z")])
+    assert "argo" not in set(table["kind"])
+
+
+def template(**container: Any) -> dict[str, Any]:
+    return {"containers": [{"name": "web", "image": "web:1", **container}]}
+
+
+def probe(port: int, path: str = "/") -> dict[str, Any]:
+    return {"readinessProbe": {"httpGet": {"port": port, "path": path}, "periodSeconds": 5}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "texts"),
+    [
+        (template(), template(image="web:2"), ["image of container web changed from web:1 to web:2"]),
+        (template(), template(command=["run", "-x"]), ["command of container web added: run -x"]),
+        (template(command=["a", "b"]), template(command=["a", "c"]),
+         ["command of container web changed from a b to a c"]),
+        (template(args=["a"]), template(), ["args of container web removed (was a)"]),
+        (template(**probe(80)), template(**probe(9)),
+         ["readiness probe (httpGet.port) of container web changed from 80 to 9"]),
+        (template(), template(**probe(80)),
+         ["readiness probe of container web added: httpGet.port=80, httpGet.path=/, periodSeconds=5"]),
+        (template(resources={"limits": {"cpu": "1"}}), template(resources={"limits": {"cpu": "250m"}}),
+         ["cpu limit of container web lowered from 1 to 250m"]),
+        (template(resources={"limits": {"memory": "1Gi"}}), template(resources={}),
+         ["memory limit of container web removed (was 1Gi)"]),
+        (template(resources={"requests": {"memory": "900Mi"}}), template(resources={"requests": {"memory": "1Gi"}}),
+         ["memory request of container web raised from 900Mi to 1Gi"]),
+        (template(env=[{"name": "A", "value": ""}]), template(env=[{"name": "A", "value": "1"}]),
+         ["environment variable A of container web changed from empty to 1"]),
+        (template(env=[{"name": "A", "value": "1"}]),
+         template(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]),
+         ["environment variable A of container web changed from 1 to key k of Secret s"]),
+        ({"serviceAccountName": "a"}, {"serviceAccountName": "b"}, ["service account changed from a to b"]),
+        ({"nodeSelector": {"disk": "hdd"}}, {"nodeSelector": {"disk": "ssd"}},
+         ["nodeSelector[disk] changed from hdd to ssd"]),
+        ({"volumes": [{"name": "d", "emptyDir": {}}]}, {"volumes": [{"name": "d", "configMap": {"name": "c"}}]},
+         ["volumes[d].configMap.name added: c", "volumes[d].emptyDir removed (was {})"]),
+        ({**template(), "initContainers": [{"name": "i", "image": "x"}]}, template(),
+         ["initContainers[i] removed (was image=x)"]),
+        ({"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]},
+         {"containers": [{"name": "b", "image": "y"}, {"name": "a", "image": "x"}]}, []),
+        ({"labels": {"pod-template-hash": "1", "v": "1"}}, {"labels": {"pod-template-hash": "2", "v": "1"}}, []),
+    ],
+)  # fmt: skip
+def test_differences_of_specs(old: dict[str, Any], new: dict[str, Any], texts: list[str]) -> None:
+    assert [item.text for item in diff_specs(old, new)] == texts
+
+
+def test_a_long_value_is_cut_and_says_by_how_much() -> None:
+    (item,) = diff_specs(template(args=["x" * 1000]), template(args=["y"]))
+    assert "(840 characters more)" in item.text
+
+
+@pytest.mark.parametrize(
+    ("applied", "live", "differs"),
+    [
+        ({"data": {"a": "1"}}, {"data": {"a": "2"}}, {"data[a]": ("1", "2")}),
+        ({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, {}),  # set by someone, or by a default
+        ({"spec": {"cpu": "1000m"}}, {"spec": {"cpu": "1"}}, {}),
+        ({"spec": {"a": ""}}, {"spec": {}}, {}),
+    ],
+)
+def test_drift_from_what_was_applied(applied: Any, live: Any, differs: Any) -> None:
+    item = {"metadata": {"annotations": {LAST_APPLIED: json.dumps(applied)}}, **live}
+    assert drift(item) == differs
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", ""])
+def test_an_annotation_that_is_no_configuration_tells_nothing(text: str) -> None:
+    assert drift({"metadata": {"annotations": {LAST_APPLIED: text}}, "data": {"a": "1"}}) == {}
+
+
+DAMAGES: list[Callable[[dict[str, Any]], Any]] = [
+    lambda item: item["metadata"].pop("managedFields", None),
+    lambda item: item["metadata"].pop("creationTimestamp", None),
+    lambda item: item["metadata"].pop("resourceVersion", None),
+    lambda item: item["metadata"].pop("annotations", None),
+    lambda item: item.pop("spec", None),
+    lambda item: item.pop("status", None),
+    lambda item: item["metadata"].update(annotations=None, labels=None, ownerReferences=None),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_field_that_is_not_there_is_no_error(damage: Callable[[dict[str, Any]], Any]) -> None:
+    raw = lists()
+    for items in raw.values():
+        for item in items:
+            damage(item)
+    changes(raw)
