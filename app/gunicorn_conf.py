@@ -24,13 +24,12 @@ logconfig_dict = log_config()
 
 
 def on_starting(server: Any) -> None:
-    """Before the first worker. A wrong environment ends the program here, once, and not in each worker."""
-    read_config(os.environ)
+    """Before anything else."""
     forget_earlier_processes()
 
 
 def when_ready(server: Any) -> None:
-    """In the main process, which is the container's first."""
+    """In the main process, before the first worker: a wrong environment ends the program here, once."""
     haunt(read_config(os.environ))
 
 

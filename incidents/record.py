@@ -25,6 +25,8 @@ import yaml
 from scenarios import SCENARIOS, Scenario
 
 from srelab_lib.clients.kubernetes import KubernetesClient
+from srelab_lib.clients.prometheus import PrometheusClient
+from srelab_lib.errors import SrelabError
 from srelab_lib.model import TimeWindow
 from srelab_lib.settings import LAB_CONTEXT
 from srelab_lib.sources.prometheus_service import find_prometheus
@@ -33,8 +35,10 @@ from srelab_lib.sources.recording import record
 HERE = Path(__file__).resolve().parent
 APP = HERE.parent / "k8s" / "manifests" / "broken-app"
 ACCOUNT = HERE / "account.yaml"
-SETTLE_SECONDS = 75
+SETTLE_SECONDS = 60
 AT_ONCE = 7
+REQUESTS_PER_SECOND = 3
+"""Less than the lab's own load, since several apps share the machine."""
 
 
 class Cluster:
@@ -81,13 +85,22 @@ def namespace_for(scenario: Scenario) -> Iterator[Cluster]:
         cluster.kubectl("delete", "namespace", cluster.namespace, "--ignore-not-found")
         cluster.kubectl("create", "namespace", cluster.namespace)
     try:
-        cluster.kubectl("apply", "-k", str(APP))
+        cluster.kubectl("apply", "-f", "-", stdin=manifests(cluster))
         yield cluster
     finally:
         if own:
             cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
         else:
             cluster.kubectl("replace", "-k", str(APP), "--force")
+
+
+def manifests(cluster: Cluster) -> str:
+    """The app's manifests with a smaller load."""
+    objects = list(yaml.safe_load_all(cluster.kubectl("kustomize", str(APP))))
+    containers = [c for o in objects if o["kind"] == "Deployment" for c in o["spec"]["template"]["spec"]["containers"]]
+    for variable in (v for c in containers for v in c.get("env", ()) if v["name"] == "LOAD_REQUESTS_PER_SECOND"):
+        variable["value"] = str(REQUESTS_PER_SECOND)
+    return yaml.safe_dump_all(objects)
 
 
 def make(scenario: Scenario) -> str:
@@ -112,7 +125,7 @@ def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
     with reader(scenario, namespace) as kubernetes:
         record(
             kubernetes=kubernetes,
-            prometheus=find_prometheus(kubernetes).client,
+            prometheus=metrics_of(kubernetes),
             namespaces=[namespace],
             window=window,
             folder=folder,
@@ -121,6 +134,14 @@ def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
             truth=json.loads(json.dumps(scenario.truth).replace("{ns}", namespace)),
         )
     return folder
+
+
+def metrics_of(kubernetes: KubernetesClient) -> PrometheusClient:
+    """The lab's Prometheus: an incident without its metrics is not worth keeping."""
+    found = find_prometheus(kubernetes)
+    if found.client is None:
+        raise RuntimeError("; ".join(item.reason for item in found.missing))
+    return found.client
 
 
 @contextmanager
@@ -159,7 +180,7 @@ def main(arguments: Sequence[str]) -> int:
         for future in [pool.submit(make, known[name]) for name in names or known]:
             try:
                 print(future.result(), flush=True)
-            except RuntimeError as error:
+            except (RuntimeError, SrelabError) as error:
                 failed = 1
                 print(f"failed: {error}", file=sys.stderr, flush=True)
     return failed

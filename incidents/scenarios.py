@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-BASELINE_SECONDS = 240
-DAMAGE_SECONDS = 150
+BASELINE_SECONDS = 180
+DAMAGE_SECONDS = 120
 
 
 class Lab(Protocol):
@@ -122,6 +122,10 @@ def _wrong_selector(lab: Lab) -> None:
     lab.kubectl("patch", "service/broken-app", "--type=merge", "--patch", selector)
 
 
+def _scale_to_zero(lab: Lab) -> None:
+    lab.kubectl("scale", "deployment/inventory", "--replicas=0")
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="oom-memory-limit",
@@ -164,7 +168,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             effects=["oom_killed", "exception_storm"],
         ),
         inject=lambda lab: lab.switch("memory_leak_mib_per_second", 1.5),
-        damage_seconds=240,
+        damage_seconds=150,
     ),
     Scenario(
         name="image-not-found",
@@ -260,6 +264,6 @@ SCENARIOS: tuple[Scenario, ...] = (
             change="inventory scaled to 0",
             effects=["dependency_down", "exception_storm"],
         ),
-        inject=lambda lab: lab.kubectl("scale", "deployment/inventory", "--replicas=0") and None,
+        inject=_scale_to_zero,
     ),
 )

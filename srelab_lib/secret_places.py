@@ -179,7 +179,7 @@ def _quoted_span(text: str, opening: re.Match[str], *, prose: bool) -> list[Span
     end = len(text)
     for stop in _STOPS[opening["quote"]].finditer(text, begin):
         escapes = _backslashes_before(text, stop.start(), begin)
-        if stop[0] == "\n" or escapes == 0:
+        if stop[0] == "\n" or escapes % (2 * depth + 2) == depth:
             end = stop.start() - (depth if stop[0] != "\n" else 0)
             break
     after = _NEXT_WORDS.match(text, end + depth + 1) if prose else None

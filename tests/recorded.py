@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from srelab_lib.signals.promql import QUERIES, promql
-from srelab_lib.sources.replay import Replay
+from srelab_lib.sources.replay import Replay, load_incident
 from srelab_lib.sources.replay_http import Request, Response
 
 FOLDER = Path(__file__).parent / "data" / "faithful"
@@ -19,7 +18,14 @@ FOLDER = Path(__file__).parent / "data" / "faithful"
 
 PODS = "/api/v1/namespaces/faithful/pods"
 PROXY = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy"
-NODES = promql(QUERIES["node_load1"], namespace="faithful")
+QUERIES = tuple(
+    dict.fromkeys(
+        item.params["query"] for item in load_incident(FOLDER).exchanges("prometheus") if "query" in item.params
+    )
+)
+"""The range queries of the recording."""
+
+NODES = next(query for query in QUERIES if "node_load1" in query)
 
 
 def get(replay: Replay, path: str, method: str = "GET", **params: str) -> Response:

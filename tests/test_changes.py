@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from signals_data import NAMESPACE as NS
+from signals_data import RawByKind, edited_cluster
 
 from srelab_lib.model import TimeWindow
 from srelab_lib.signals.changes import changes_table
@@ -17,8 +19,6 @@ from srelab_lib.signals.edits import LAST_APPLIED, drift
 from srelab_lib.signals.frames import check
 from srelab_lib.signals.ownership import owners
 from srelab_lib.signals.spec_diff import diff_specs
-from tests.signals_data import NAMESPACE as NS
-from tests.signals_data import RawByKind, edited_cluster
 
 RECORDED, WINDOW = edited_cluster()
 SHOP = f"Deployment/{NS}/shop"
@@ -41,8 +41,8 @@ CHANGES = changes()
 
 
 def of(object_ref: str, field: str, df: pd.DataFrame = CHANGES) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = df[(df["object"] == object_ref) & (df["field"] == field)].to_dict("records")
-    return rows
+    rows = df[(df["object"] == object_ref) & (df["field"] == field)].to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def clock(row: dict[str, Any]) -> str:
@@ -112,6 +112,32 @@ def test_a_second_apply_does_not_know_the_value_before() -> None:
     (applied,) = of(f"ConfigMap/{NS}/banner", "data[TEXT]")
     assert (applied["old"], applied["new"], clock(applied)) == (None, "bye", "02:21:47")
     assert "not known" in applied["text"]
+
+
+def written(raw: RawByKind, manager: str, fields: dict[str, Any]) -> None:
+    """An entry of the ConfigMap's managedFields, as a client leaves it that writes with a time."""
+    named(raw, "ConfigMap", "settings")["metadata"]["managedFields"] = [{
+        "manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-11-25T02:24:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:data": fields},
+    }]  # fmt: skip
+
+
+@pytest.mark.parametrize("manager", ["kubectl-client-side-apply", "OpenAPI-Generator", "helm"])
+def test_who_owns_all_fields_need_not_have_changed_them(manager: str) -> None:
+    raw = lists()
+    written(raw, manager, {".": {}, "f:DB_HOST": {}, "f:TIMEOUT": {}})
+    del named(raw, "ConfigMap", "settings")["metadata"]["annotations"]
+    rows = changes(raw).query("object == 'ConfigMap/t-signals-a/settings' and field != 'created'")
+    assert rows["field"].to_list() == ["data[DB_HOST], data[TIMEOUT]"]
+    assert "which value changed is not known" in rows["text"].iloc[0]
+
+
+def test_of_all_fields_that_a_manager_owns_those_that_differ_from_what_was_applied_are_told() -> None:
+    raw = lists()
+    written(raw, "OpenAPI-Generator", {".": {}, "f:DB_HOST": {}, "f:TIMEOUT": {}})
+    (row,) = of(f"ConfigMap/{NS}/settings", "data[DB_HOST]", changes(raw))
+    assert (row["old"], row["new"], clock(row)) == ("db.example", "wrong.example", "02:24:00")
+    assert not of(f"ConfigMap/{NS}/settings", "data[TIMEOUT]", changes(raw))
 
 
 def test_a_removed_key_leaves_no_manager_and_is_dated_by_its_resource_version() -> None:

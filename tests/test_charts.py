@@ -234,6 +234,11 @@ def test_pods_of_one_object_are_one_line() -> None:
     assert lines_of(diagnosis, "error_ratio")[0].peak == 0.5
 
 
+def test_long_names_can_be_told_apart() -> None:
+    labels = {text.split("\n")[0] for text, _ in texts(charts.timeline(CASES["long names"])) if text.startswith("…")}
+    assert len(labels) == 3
+
+
 def test_memory_is_drawn_against_its_limit_old_and_new() -> None:
     words = [text for text, _ in texts(charts.timeline(samples.oom()))]
     assert "limit 256 MiB" in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -84,9 +85,37 @@ def test_a_value_that_no_error_names_is_not_blamed() -> None:
 
 
 def test_an_edit_before_the_errors_is_cited() -> None:
-    (finding,) = found(recorded("configmap_wrong_value"), config_values.CHECKS)
+    (finding,) = found(recorded("configmap_wrong_value"), (config_values.check_wrong_value,))
     assert any(fact.kind == "change" and fact.time is not None for fact in finding.facts)
     assert "edited at" in finding.cause
+
+
+def test_errors_right_after_an_edit_are_blamed_on_it_though_they_name_no_value() -> None:
+    def reword(data: dict[str, Any]) -> None:
+        for log in data["logs"]:
+            log["text"] = re.sub(r" ERROR cache .*", " ERROR basket could not be stored", log["text"])
+
+    s = recorded("configmap_wrong_value", reword)
+    (finding,) = found(s, config_values.CHECKS)
+    assert finding.object == f"ConfigMap/{s.namespace}/basket-settings"
+
+    def forget(data: dict[str, Any]) -> None:
+        reword(data)
+        for item in data["raw"]["ConfigMap"]:
+            for entry in item["metadata"]["managedFields"]:
+                entry["time"] = item["metadata"]["creationTimestamp"]
+
+    assert found(recorded("configmap_wrong_value", forget), config_values.CHECKS) == []
+
+
+def test_a_setting_in_a_mounted_file_is_found_by_the_value_that_the_error_quotes() -> None:
+    def mount(data: dict[str, Any]) -> None:
+        for item in data["raw"]["ConfigMap"]:
+            if "POOL_SIZE" in item.get("data", {}):
+                item["data"] = {"ledger.yaml": "pool_size: twenty\nname: ledger\n"}
+
+    (finding,) = found(recorded("configmap_wrong_value-parse", mount), (config_values.check_wrong_value,))
+    assert finding.fault == "configmap_wrong_value"
 
 
 def test_a_denial_of_another_account_is_somebody_elses() -> None:

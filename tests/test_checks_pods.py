@@ -89,13 +89,13 @@ def pulled_with(words: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("words", "fault", "cause"),
     [
-        ("rpc error: code = NotFound desc = failed to resolve reference: docker.io/x:1: not found", "image_not_found", "has no image"),
+        ("code = NotFound desc = failed to resolve reference x:1: not found", "image_not_found", "has no image"),
         ("manifest for x:1 not found: manifest unknown: manifest unknown", "image_not_found", "has no image"),
         ("pull access denied, repository does not exist or may require authorization", "image_not_found", "refuses"),
-        ("failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized", "image_not_found", "refuses"),
+        ("failed to fetch oauth token: unexpected status: 401 Unauthorized", "image_not_found", "refuses"),
         ("dial tcp: lookup registry.local on 10.0.0.10:53: no such host", "image_not_found", "cannot be reached"),
         ("x509: certificate signed by unknown authority", "image_not_found", "cannot be reached"),
-        ("429 Too Many Requests - toomanyrequests: You have reached your pull rate limit", "image_not_found", "rate limit"),
+        ("toomanyrequests: You have reached your pull rate limit", "image_not_found", "rate limit"),
         ("no match for platform in manifest: not found", "image_wrong_arch", "architecture"),
         ("no matching manifest for linux/arm64/v8 in the manifest list entries", "image_wrong_arch", "architecture"),
     ],
@@ -113,6 +113,26 @@ def test_an_oom_kill_with_exit_code_0_is_one() -> None:
                 status["lastState"]["terminated"]["exitCode"] = 0
 
     assert [f.fault for f in found(recorded("oom_killed", alter), CHECKS)] == ["oom_killed"]
+
+
+def test_a_start_that_the_runtime_calls_oom_killed_is_one() -> None:
+    words = (
+        "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)"
+    )
+
+    def alter(data: dict[str, Any]) -> None:
+        for status in statuses(data):
+            if "terminated" in status.get("lastState", {}):
+                status["lastState"]["terminated"] |= {"reason": "StartError", "exitCode": 128, "message": words}
+
+    (finding,) = found(recorded("oom_killed", alter), CHECKS)
+    assert (finding.fault, finding.strength) == ("oom_killed", 3)
+    assert cited(finding, ["OOM-killed", "memory_limit=24Mi"]) == ["OOM-killed", "memory_limit=24Mi"]
+
+
+def test_an_eviction_is_seen_in_the_status_when_its_event_is_gone() -> None:
+    (finding,) = found(recorded("evicted", lambda data: data["raw"].update(Event=[])), CHECKS)
+    assert (finding.fault, cited(finding, ["reason=Evicted"])) == ("evicted", ["reason=Evicted"])
 
 
 def test_sigkill_counts_as_oom_where_cadvisor_counted_it() -> None:
@@ -202,7 +222,7 @@ def test_a_pod_that_is_going_away_is_no_fault() -> None:
         ("/app/run.sh: 4: APP_MODE: parameter null or not set", "APP_MODE"),
         ("key not found: \"RAILS_MASTER_KEY\" (KeyError)", "RAILS_MASTER_KEY"),
         ("Could not resolve placeholder 'DB_URL' in value \"${DB_URL}\"", "DB_URL"),
-        ("decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default value.", "SECRET_KEY"),
+        ("UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default value.", "SECRET_KEY"),
         ("django.core.exceptions.ImproperlyConfigured: Set the DATABASE_URL environment variable", "DATABASE_URL"),
         ("You must specify POSTGRES_PASSWORD to a non-empty value for the superuser.", "POSTGRES_PASSWORD"),
         ("thread 'main' panicked: called `Result::unwrap()` on an `Err` value: NotPresent", ""),
@@ -227,9 +247,9 @@ def test_pydantic_names_the_field_on_the_line_above() -> None:
 @pytest.mark.parametrize(
     ("message", "fault"),
     [
-        ('runc create failed: unable to start container process: exec: "gunicron": executable file not found in $PATH: unknown', "crash_bad_command"),
+        ('runc create failed: exec: "gunicron": executable file not found in $PATH: unknown', "crash_bad_command"),
         ('exec: "/entrypoint.sh": permission denied: unknown', "crash_bad_command"),
-        ("crun: executable file `foo` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command", "crash_bad_command"),
+        ("crun: executable file `foo` not found in $PATH: No such file or directory", "crash_bad_command"),
         ("failed to generate spec: no command specified", "crash_bad_command"),
         ("exec /app/server: exec format error", "image_wrong_arch"),
         ('error mounting "/var/lib/kubelet/x" to rootfs at "/etc/app/app.conf": no such file or directory', None),

@@ -99,6 +99,15 @@ def test_a_program_that_worked_for_long_and_then_hangs_is_only_a_symptom() -> No
     assert finding.strength == 1
 
 
+def test_a_program_that_listens_and_lets_the_probe_wait_may_hang() -> None:
+    def alter(data: dict[str, Any]) -> None:
+        for log in data["logs"]:
+            log["text"] = log["text"].replace("warming the cache", "listening on port 8080")
+
+    (finding,) = found(recorded("liveness_probe_misconfigured-early", alter), probes.CHECKS)
+    assert finding.strength == 1
+
+
 def test_a_startup_probe_that_still_waits_is_no_fault() -> None:
     def alter(data: dict[str, Any]) -> None:
         data["raw"]["Event"] = [event for event in data["raw"]["Event"] if event["reason"] != "Killing"]

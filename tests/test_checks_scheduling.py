@@ -67,47 +67,46 @@ def test_causes_say_why() -> None:
     assert told("storage_class_missing", CHECKS).startswith("StorageClass fast-ssd does not exist (there are: standard")
 
 
-CONTROL = {
-    "metadata": {"labels": {}},
-    "spec": {"taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]},
-}
-GPU = {
-    "metadata": {"labels": {"gpu": "yes"}},
-    "spec": {"taints": [{"key": "gpu", "value": "only", "effect": "NoSchedule"}]},
-}
-PLAIN = {"metadata": {"labels": {}}, "spec": {}}
+def node(key: str = "", **labels: str) -> dict[str, Any]:
+    """A node with these labels, and a taint with this key."""
+    return {"metadata": {"labels": labels}, "spec": {"taints": [{"key": key, "effect": "NoSchedule"}] if key else []}}
+
+
+CONTROL = node("node-role.kubernetes.io/control-plane")
 POD: dict[str, Any] = {"spec": {"containers": []}}
+UNTOLERATED = "node(s) had untolerated taint"
+HELPLESS = "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
 
-
-@pytest.mark.parametrize(
-    ("message", "faults"),
-    [
-        # 1.34 and later: taints are not named.
-        ("0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. no new claims to deallocate, "
-         "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.",
-             ["taint_untolerated", "insufficient_cpu"]),
-        ("0/2 nodes are available: 2 node(s) had untolerated taint(s).", ["taint_untolerated"]),
-        # 1.24 to 1.33
-        ("0/3 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 node(s) "
-         "didn't match Pod's node affinity/selector. preemption: 0/3 nodes are available: 3 Preemption is not helpful for "
-         "scheduling..", ["node_selector_unmatched"]),
-        ("0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) had untolerated taint "
-         "{node.kubernetes.io/unreachable: }.", ["node_cordoned", "node_not_ready"]),
-        ("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.", ["node_pressure"]),
-        # before 1.24
-        ("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had taint {dedicated: db}, that the pod didn't tolerate.",
-         ["insufficient_cpu", "taint_untolerated"]),
-        ("0/4 nodes are available: 4 node(s) didn't match pod affinity/anti-affinity rules.", ["anti_affinity_unmet"]),
-        ("0/4 nodes are available: 4 node(s) didn't match pod topology spread constraints.", ["anti_affinity_unmet"]),
-        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu, 2 Insufficient memory.",
-         ["insufficient_extended_resource", "insufficient_memory"]),
-        ("0/2 nodes are available: 2 Too many pods.", ["insufficient_extended_resource"]),
-        ("0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.", []),
+MESSAGES = {
+    # 1.34 and later: taints are not named.
+    f"1 {UNTOLERATED}(s), 2 Insufficient cpu. no new claims to deallocate, {HELPLESS}": ["insufficient_cpu"],
+    f"2 {UNTOLERATED}(s).": ["taint_untolerated"],
+    # 1.24 to 1.33
+    f"1 {UNTOLERATED} {{node-role.kubernetes.io/control-plane: }}, "
+    f"2 node(s) didn't match Pod's node affinity/selector. {HELPLESS}": ["node_selector_unmatched"],
+    f"1 node(s) were unschedulable, 2 {UNTOLERATED} {{node.kubernetes.io/unreachable: }}.": [
+        "node_cordoned",
+        "node_not_ready",
     ],
-)  # fmt: skip
-def test_the_schedulers_messages_of_several_versions(message: str, faults: list[str]) -> None:
-    nodes_ = {"control-plane": CONTROL, "gpu": GPU, "plain": PLAIN}
-    assert [reason.fault for reason in read(message, POD, nodes_)] == faults
+    f"1 {UNTOLERATED} {{node.kubernetes.io/disk-pressure: }}.": ["node_pressure"],
+    # before 1.24
+    "1 Insufficient cpu, 1 node(s) had taint {dedicated: db}, that the pod didn't tolerate.": [
+        "insufficient_cpu",
+        "taint_untolerated",
+    ],
+    "4 node(s) didn't match pod affinity/anti-affinity rules.": ["anti_affinity_unmet"],
+    "4 node(s) didn't match pod topology spread constraints.": ["anti_affinity_unmet"],
+    "2 Insufficient nvidia.com/gpu, 2 Insufficient memory.": ["insufficient_extended_resource", "insufficient_memory"],
+    "2 Too many pods.": ["insufficient_extended_resource"],
+    "pod has unbound immediate PersistentVolumeClaims.": [],
+}
+
+
+@pytest.mark.parametrize(("clauses", "faults"), MESSAGES.items())
+def test_the_schedulers_messages_of_several_versions(clauses: str, faults: list[str]) -> None:
+    tainted = {"own": CONTROL} if "Insufficient cpu." in clauses else {"own": CONTROL, "gpu": node("gpu")}
+    reasons = read(f"0/3 nodes are available: {clauses}", POD, tainted | {"plain": node()})
+    assert [reason.fault for reason in reasons] == faults
 
 
 def test_a_single_node_clusters_own_taint_is_the_reason_when_nothing_else_is() -> None:
@@ -155,6 +154,14 @@ def test_a_limit_range_that_came_to_a_workload_is_what_a_fix_edits() -> None:
 
     (finding,) = found(recorded("limit_range_violated", alter), quotas.CHECKS)
     assert finding.object.startswith("LimitRange/")
+
+
+def test_a_lack_of_watches_is_no_full_disk() -> None:
+    def alter(data: dict[str, Any]) -> None:
+        for log in data["logs"]:
+            log["text"] = log["text"].replace("error writing", "inotify_add_watch")
+
+    assert found(recorded("disk_full", alter), storage.CHECKS) == []
 
 
 def test_a_full_volume_is_seen_in_metrics_without_a_word_in_the_log() -> None:

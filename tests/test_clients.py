@@ -83,7 +83,7 @@ def test_deadline_bounds_all_of_it(answer: Answer) -> None:
         began = time.monotonic()
         with pytest.raises(DeadlineError):
             asked(server, seconds=0.6)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 def test_deadline_bounds_a_stream() -> None:
@@ -94,7 +94,7 @@ def test_deadline_bounds_a_stream() -> None:
         assert next(chunks) == b"{}"
         with pytest.raises(DeadlineError):
             list(chunks)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         transport.close()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from signals_data import payload
 
 from srelab_lib.signals.frames import check
 from srelab_lib.signals.metrics import metrics_table, series_name
 from srelab_lib.signals.ownership import Owners
-from tests.signals_data import payload
 
 REAL = payload("metrics.json.gz")["payloads"]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from signals_data import payload
 
 from srelab_lib.model import TimeWindow
 from srelab_lib.signals.changepoint import Array, find_shift
@@ -18,7 +19,6 @@ from srelab_lib.signals.metrics import metrics_table
 from srelab_lib.signals.onset import onsets_table
 from srelab_lib.signals.ownership import Owners
 from srelab_lib.signals.promql import QUERIES
-from tests.signals_data import payload
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = 10
@@ -45,12 +45,13 @@ def onsets(*parts: tuple[str, Any]) -> pd.DataFrame:
 
 
 def only(signal: str, values: Any) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = onsets((signal, values)).to_dict("records")
+    rows = onsets((signal, values)).to_dict("records")
     assert len(rows) == 1, rows
-    return rows[0] | {"index": round((rows[0]["time"] - pd.Timestamp(START)).total_seconds() / STEP)}
+    row: dict[str, Any] = {str(column): value for column, value in rows[0].items()}
+    return row | {"index": round((row["time"] - pd.Timestamp(START)).total_seconds() / STEP)}
 
 
-def smeared(counts: Array, width: int = 6) -> Array:
+def smeared(counts: Any, width: int = 6) -> Array:
     """What `rate()` over a minute makes of counts per 10 s: neighbours share five of six scrapes."""
     return np.convolve(counts, np.ones(width) / (width * STEP), "valid")
 
@@ -80,7 +81,7 @@ STATIONARY: dict[str, Maker] = {
         100 + 3.0 * ((np.arange(n) + rng.integers(9)) % rng.integers(4, 10)) + rng.normal(0, 2, n)
     ),
     "the time of day": lambda rng, n: (
-        10 * (1 + 0.15 * np.sin(np.linspace(0, rng.uniform(0.3, 2) * np.pi, n) + rng.uniform(0, 6))) + rng.normal(0, 0.5, n)
+        10 + 1.5 * np.sin(np.linspace(0, rng.uniform(0.3, 2) * np.pi, n) + rng.uniform(0, 6)) + rng.normal(0, 0.5, n)
     ),
     "constant": lambda rng, n: np.full(n, 5.0),
 }  # fmt: skip
@@ -230,9 +231,9 @@ def test_a_replaced_pod_is_no_change_of_its_object() -> None:
 def test_pods_of_an_object_are_combined_as_the_signal_says() -> None:
     one = metrics(("request_rate", [5.0] * 60 + [0.0] * 60), ("error_ratio", [0.0] * 60 + [0.9] * 60), pod="a")
     two = metrics(("request_rate", [5.0] * 120), ("error_ratio", [0.0] * 120), pod="b")
-    rows = onsets_table(pd.concat([one, two], ignore_index=True), window(120)).set_index("signal")
-    assert rows.loc["request_rate", ["before", "after"]].tolist() == [10, 5]
-    assert rows.loc["error_ratio", ["before", "after"]].tolist() == [0, 0.9]
+    rows = onsets_table(pd.concat([one, two], ignore_index=True), window(120)).sort_values("signal")
+    assert rows["signal"].to_list() == ["error_ratio", "request_rate"]
+    assert rows[["before", "after"]].to_numpy().tolist() == [[0, 0.9], [10, 5]]
 
 
 def test_trouble_from_the_left_edge_on_began_before() -> None:

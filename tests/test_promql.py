@@ -57,6 +57,10 @@ def series(name: str, start: float = 0, step: float = 0, **labels: Any) -> dict[
     return {"series": f"{name}{{{text}}}", "values": f"{start}+{step}x40"}
 
 
+def labelled(label: str, value: object) -> dict[str, Any]:
+    return {label: value}
+
+
 def histogram(name: str, fast: float, slow: float, **labels: Any) -> list[dict[str, str]]:
     """Requests per 15 s that take at most 0.1 and at most 1."""
     counts = {"0.1": fast, "1": fast + slow, "+Inf": fast + slow}
@@ -84,7 +88,7 @@ def evaluated(tmp_path: Path, signal: str, given: list[dict[str, str]], wanted: 
     assert run.returncode == 0, run.stderr + run.stdout
 
 
-NODE = {"namespace": "", "pod": ""}
+NODE: dict[str, Any] = {"namespace": "", "pod": ""}
 P = '{namespace="ns", pod="p"}'
 CASES: list[tuple[str, list[dict[str, str]], Expected]] = [
     # conventions of counters: 30 requests in 15 s are 2/s
@@ -118,8 +122,8 @@ CASES: list[tuple[str, list[dict[str, str]], Expected]] = [
     ("request_rate", [series("http_requests_total", step=30, namespace="", pod="", kubernetes_namespace="ns",
                              kubernetes_pod_name="p")], {P: 2}),
     # errors, in whatever label they are
-    *[("error_ratio", [series("http_requests_total", step=45, **{label: good}),
-                       series("http_requests_total", step=15, **{label: bad})], {P: 0.25})
+    *[("error_ratio", [series("http_requests_total", step=45, **labelled(label, good)),
+                       series("http_requests_total", step=15, **labelled(label, bad))], {P: 0.25})
       for label, good, bad in [("status", 200, 500), ("code", 200, 503), ("status_code", 404, 502),
                                ("http_status", 200, 504), ("http_response_status_code", 200, 500),
                                ("response_code", 201, 500), ("status", "2xx", "5xx"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded import FOLDER, PODS, altered, body, get, replace_part
+from recorded import FOLDER, PODS, QUERIES, altered, body, get, replace_part
 
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.prometheus import PrometheusClient
@@ -33,9 +33,11 @@ NOBODY = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The span of rates that the recording was made with: another one asks other queries."""
+def queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queries that the recording was made with: the catalogue may have learned others since."""
     monkeypatch.setattr(recording, "rate_seconds", lambda *_: load_incident(FOLDER).rate_seconds)
+    monkeypatch.setattr(recording, "CATALOGUE", QUERIES)
+    monkeypatch.setattr(recording, "promql", lambda query, **_: query)
 
 
 @pytest.fixture
@@ -166,19 +168,26 @@ def test_window_and_widened_window_are_both_recorded(server: ReplayServer, tmp_p
     window = TimeWindow(start=end - timedelta(seconds=seconds), end=end)
     incident = again(server, tmp_path / "faithful", window=window)
     ranges = [item.params for item in incident.exchanges("prometheus") if item.path == "/api/v1/query_range"]
-    expr = promql(CATALOGUE[0], namespace="faithful", rate_seconds=incident.rate_seconds)
     times = {
         (item["step"], second)
         for item in ranges
-        if item["query"] == expr
+        if item["query"] == QUERIES[0]
         for second in range(int(float(item["start"])), int(float(item["end"])) + 1, int(item["step"]))
     }
     for span in (window, window.widened()):
         wanted = range(int(span.start.timestamp()), int(span.end.timestamp()) + 1, span.step_seconds)
         assert {(str(span.step_seconds), second) for second in wanted} <= times
-    assert {item["query"] for item in ranges} == {
-        promql(query, namespace="faithful", rate_seconds=incident.rate_seconds) for query in CATALOGUE
-    }
+    assert {item["query"] for item in ranges} == set(QUERIES)
+
+
+def test_the_catalogue_is_what_is_asked(server: ReplayServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "CATALOGUE", CATALOGUE)
+    monkeypatch.setattr(recording, "promql", promql)
+    monkeypatch.setattr(recording, "rate_seconds", lambda *_: 120)
+    incident = again(server, tmp_path / "faithful")
+    asked = {item.params.get("query") for item in incident.exchanges("prometheus")}
+    assert {promql(query, namespace="faithful", rate_seconds=120) for query in CATALOGUE} <= asked
+    assert incident.rate_seconds == 120
 
 
 # --- long logs --------------------------------------------------------------------------------------------------------

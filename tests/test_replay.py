@@ -162,6 +162,8 @@ def test_field_selectors(replay: Replay) -> None:
     assert names(replay, PODS, fieldSelector="metadata.name=pair") == ["pair"]
     assert names(replay, PODS, fieldSelector="spec.nodeName=") == ["unplaced"]
     assert set(names(replay, PODS, fieldSelector="status.phase!=Running")) == {"noimage", "unplaced"}
+    assert len(names(replay, "/api/v1/nodes", fieldSelector="spec.unschedulable=false")) == 3
+    assert names(replay, "/api/v1/nodes", fieldSelector="spec.unschedulable=true") == []
     events = body(replay, "/api/v1/namespaces/faithful/events", fieldSelector="involvedObject.name=unplaced")["items"]
     assert {event["reason"] for event in events} == {"FailedScheduling"}
 

@@ -302,12 +302,12 @@ def test_visible_writes_what_cannot_be_seen() -> None:
     assert visible("größer 漢字") == "größer 漢字"
 
 
-@pytest.mark.parametrize("words", ["`", "``` x", "a `b` c", "", "ends in `"])
+@pytest.mark.parametrize("words", ["`", "```\nout", "a `b` c", "", "ends in `"])
 def test_code_cannot_be_closed_from_within(words: str) -> None:
     for written, tag in ((code_span(words), "code"), (code_block(words), "pre")):
         read = Page(MarkdownIt().render(written))
         assert tag in read.names()
-        assert "".join(read.words).strip() == words.strip()
+        assert "".join(read.words).split() == words.split()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from srelab_lib.signals.frames import SCHEMAS, check, frame
 from srelab_lib.sources import connect as module
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.prometheus_service import find_prometheus
+from srelab_lib.sources.range_queries import rate_seconds
 from srelab_lib.sources.recording import record
 from srelab_lib.sources.resources import RESOURCES
 from srelab_lib.sources.snapshot import _at_left_edge, collect
@@ -179,17 +181,11 @@ def test_left_edge_is_of_the_strongest_onset() -> None:
 
 # --- a real namespace -------------------------------------------------------------------------------------------------
 
-NAMESPACE = "t-snapshot-shop"
-EMPTY = "t-snapshot-empty"
+# Each run has its own: the namespaces of the last one may still be going.
+NAMESPACE = f"t-snapshot-{os.getpid()}-shop"
+EMPTY = f"t-snapshot-{os.getpid()}-none"
+PATIENCE_SECONDS = 300
 MANIFEST = f"""
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {EMPTY}}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {NAMESPACE}}}
----
 apiVersion: v1
 kind: Secret
 metadata: {{name: db, namespace: {NAMESPACE}}}
@@ -262,7 +258,7 @@ subjects: [{{kind: ServiceAccount, name: narrow, namespace: {NAMESPACE}}}]
 def kubectl(*arguments: str, given: str = "") -> str:
     command = ["kubectl", "--context", LAB_CONTEXT, *arguments]
     return subprocess.run(  # noqa: S603
-        command, input=given, check=True, capture_output=True, text=True, timeout=120
+        command, input=given, check=True, capture_output=True, text=True, timeout=PATIENCE_SECONDS + 10
     ).stdout
 
 
@@ -276,15 +272,19 @@ def shop() -> Iterator[str]:
     """A namespace with a Deployment that works, a pod that crashes and secrets wherever people put them."""
     if LAB_CONTEXT not in contexts()[0]:
         pytest.skip(f"no context {LAB_CONTEXT}: there is no cluster to ask")
-    kubectl("apply", "-f", "-", given=MANIFEST)
     try:
-        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=90s")
-        deadline = time.monotonic() + 90
+        for name in (NAMESPACE, EMPTY):
+            kubectl("create", "namespace", name)
+        # Until the controller has made it, a bare pod is refused.
+        kubectl("-n", NAMESPACE, "wait", "--for=create", "serviceaccount/default", f"--timeout={PATIENCE_SECONDS}s")
+        kubectl("apply", "-f", "-", given=MANIFEST)
+        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/web", f"--timeout={PATIENCE_SECONDS}s")
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not waits_to_restart() and time.monotonic() < deadline:
             time.sleep(1)
         yield NAMESPACE
     finally:
-        kubectl("delete", "namespace", NAMESPACE, EMPTY, "--wait=false")
+        kubectl("delete", "namespace", NAMESPACE, EMPTY, "--ignore-not-found", "--wait=false")
 
 
 def live(namespace: str, **parameters: Any) -> Settings:
@@ -390,6 +390,17 @@ def test_prometheus_is_found_by_its_service(shop: str, tmp_path: Path, monkeypat
         found = find_prometheus(connection.kubernetes)
     assert found.client is not None
     assert found.versions["prometheus_at"] == "Service monitoring/prometheus:9090"
+
+
+@pytest.mark.cluster
+def test_rates_span_four_scrapes(shop: str, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    with connect(live(shop), incidents_dir=tmp_path, now=now) as connection:
+        if connection.prometheus is None:
+            pytest.skip(f"no Prometheus in the cluster: {connection.missing}")
+        assert rate_seconds(connection.prometheus, connection.window) == 60  # the lab's targets: 5 to 30 s
+        before_all = TimeWindow.last(minutes=5, now=now - timedelta(days=3650))
+        assert rate_seconds(connection.prometheus, before_all) == 60
 
 
 @pytest.mark.cluster

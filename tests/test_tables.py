@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from signals_data import NAMESPACE as NS
+from signals_data import edited_cluster
 
 from srelab_lib.signals import frames
 from srelab_lib.signals.ownership import Owners
@@ -19,8 +21,6 @@ from srelab_lib.signals.tables import (
     pods_table,
     workloads_table,
 )
-from tests.signals_data import NAMESPACE as NS
-from tests.signals_data import edited_cluster
 
 RAW, _ = edited_cluster()
 KUBERNETES = {kind: items for kind, items in RAW.items() if kind != "events.k8s.io"}
@@ -31,8 +31,7 @@ def one(df: pd.DataFrame, **wanted: str) -> dict[str, Any]:
     for column, value in wanted.items():
         df = df[df[column] == value]
     assert len(df) == 1, f"{len(df)} rows for {wanted}"
-    row: dict[str, Any] = df.iloc[0].to_dict()
-    return row
+    return {str(column): value for column, value in df.iloc[0].items()}
 
 
 def tables() -> dict[str, pd.DataFrame]:
@@ -160,6 +159,8 @@ def test_events_of_one_kind_are_joined_with_their_times_and_counts() -> None:
     joined = one(events, involved=f"Pod/{NS}/lonely", reason="ErrImageNeverPull")
     assert joined["count"] == sum(event["count"] for event in raw)
     assert joined["last_seen"] > joined["first_seen"]
+    assert events["count"].sum() == sum(event["count"] for event in KUBERNETES["Event"])
+    assert len(events) < len(KUBERNETES["Event"])
     assert events["first_seen"].is_monotonic_increasing
     assert one(events, involved=f"Pod/{NS}/lonely", reason="Scheduled")["object"] == f"Pod/{NS}/lonely"
     assert set(events[events["involved_kind"] == "ReplicaSet"]["object"]) <= {
@@ -182,10 +183,10 @@ def test_both_forms_of_the_events_api_give_the_same_rows() -> None:
         e["metadata"]["uid"] for e in core if versions.get(e["metadata"]["uid"]) == e["metadata"]["resourceVersion"]
     }
     assert len(same) > 20
-    rows = [
+    old_rows, new_rows = (
         events_table([event for event in events if event["metadata"]["uid"] in same], OWNED) for events in (core, new)
-    ]
-    pd.testing.assert_frame_equal(*rows)
+    )
+    pd.testing.assert_frame_equal(old_rows, new_rows)
 
 
 def test_an_event_with_a_series_and_without_times() -> None:

@@ -73,7 +73,7 @@ def test_the_sentence_says_what_why_since_when_and_what_users_felt() -> None:
     assert verdict.summary == (
         f"{WEB} is killed. Cause: its limit is 10Mi, since 12:00:00 UTC."
         " Changed at 12:00:00 UTC (commit 3f2a9c1): memory limit lowered from 256Mi to 10Mi."
-        f" 50% of requests to {WEB} fail since then, 1% before."
+        f" 50% of requests to Deployment shop/web fail since then, 1% before."
     )
     assert verdict.change == "memory limit lowered from 256Mi to 10Mi (commit 3f2a9c1d00)"
 

@@ -65,9 +65,7 @@ class OllamaClient:
         pull: what a person runs when the model is not there, `{model}` in it.
     """
 
-    def __init__(
-        self, streams: Streams, *, start: str = "ollama serve", pull: str = "ollama pull {model}"
-    ) -> None:
+    def __init__(self, streams: Streams, *, start: str = "ollama serve", pull: str = "ollama pull {model}") -> None:
         self.name = streams.name
         self.start_command = start
         self._pull_command = pull

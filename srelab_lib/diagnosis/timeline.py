@@ -28,9 +28,20 @@ def build_timeline(
 
 def user_onsets(onsets: Iterable[Onset]) -> list[Onset]:
     """Change points that users feel: more errors, more latency, less traffic than before in the window."""
-    worse = {"error_ratio": 1, "latency_p95_seconds": 1, "request_rate": -1}
-    moved = (onset for onset in onsets if not onset.began_before_window)
-    return [onset for onset in moved if worse.get(onset.signal, 0) * onset.score > 0]
+    return [onset for onset in onsets if not onset.began_before_window and _is_felt(onset)]
+
+
+def _is_felt(onset: Onset) -> bool:
+    """A twentieth of the requests fails, the slowest take half a second and twice as long, or half the traffic is gone.
+
+    Less than that moves by itself, and woke nobody.
+    """
+    before, after = onset.before, onset.after
+    if onset.signal == "error_ratio":
+        return after >= 0.05 and after >= 2 * before
+    if onset.signal == "latency_p95_seconds":
+        return after >= 0.5 and after >= 2 * before
+    return onset.signal == "request_rate" and after <= before / 2
 
 
 def onsets_of(snapshot: Snapshot) -> tuple[Onset, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
@@ -36,7 +36,7 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verd
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=" ".join(part for part in (sentence, _effect(felt)) if part),
+        summary=" ".join(part for part in (sentence, _effect(felt, {finding.object, *finding.related})) if part),
         cause=finding.cause,
         change=_change_text(top),
         since=finding.since,
@@ -61,18 +61,17 @@ def _change_text(top: Ranked) -> str | None:
     return f"{top.change.text} (commit {top.change.commit})" if top.change.commit else top.change.text
 
 
-def _effect(felt: Sequence[Onset]) -> str:
-    """What it did to users, from the strongest change point of what they feel."""
+def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
+    """What it did to users: the strongest change point of what they feel, of these objects where one is."""
     if not felt:
         return ""
-    worst = max(felt, key=lambda onset: (abs(onset.score), onset.signal))
+    worst = max(felt, key=lambda onset: (onset.object in objects, abs(onset.score), onset.signal))
+    who = worst.object.split("/", 1)[0] + " " + worst.object.split("/", 1)[1].lstrip("/")
     if worst.signal == "error_ratio":
-        return f"{worst.after:.0%} of requests to {worst.object} fail since then, {worst.before:.0%} before."
+        return f"{worst.after:.0%} of requests to {who} fail since then, {worst.before:.0%} before."
     if worst.signal == "request_rate":
-        return f"{worst.object} answers {worst.after:.3g} requests/s, {worst.before:.3g} before."
-    return (
-        f"The slowest 5 % of requests to {worst.object} take {worst.after:.3g} s or more, {worst.before:.3g} s before."
-    )
+        return f"{who} answers {worst.after:.3g} requests/s, {worst.before:.3g} before."
+    return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more, {worst.before:.3g} s before."
 
 
 def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:

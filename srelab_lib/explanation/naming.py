@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from srelab_lib.explanation.lexicon import ACRONYMS, MODIFIERS, ORDINARY_HEADS, SERVICE_NOUNS, TECHNICAL
 from srelab_lib.explanation.passages import Held, Names, Passage, mentions
-from srelab_lib.explanation.quantities import quantities
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import english, spread, stem, words
 
@@ -14,60 +15,26 @@ _QUOTED = re.compile(r"[\"`“”«»]([^\"`“”«»]{1,120})[\"`“”«»]|(
 _TOKEN = re.compile(r"[/]?[A-Za-z0-9_$][\w.:/@$+-]*[\w)/]|[A-Za-z]")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|UTC)?|\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?", re.IGNORECASE)
 
-_ACRONYMS = frozenset(
-    "oom dns tls ssl http https cpu cpus ram api apis json url urls utc rbac pvc pvcs pv hpa pdb tcp udp ip ips io id ids qos crd "
-    "sre ok vs db sql ui os ttl env ns p50 p90 p95 p99 5xx 4xx i/o and/or n/a mib gib kib mb gb kb ms rps qps 24/7 wsgi k8s x509 "
-    "sigkill sigterm cgroup cgroups c1 c2 c3 c4 c5 c6 c7 c8".split()
-)
-_TECHNICAL = frozenset(
-    map(
-        stem,
-        "kubelet kubernetes container containers pod pods namespace namespaces deployment deployments service services rollout rollouts "
-        "kernel restart restarts crashloop misconfigured misconfiguration unschedulable throttled throttling throttle evicted eviction oom "
-        "deploy deploys deployed redeploy redeployed startup shutdown runtime timeout timeouts endpoint endpoints config configmap replica replicas "
-        "workload workloads backoff retries latency metrics metric outage downtime unready unreachable unhealthy liveness readiness probe "
-        "probes server servers process processes app apps cluster clusters node nodes log logs logged logging stdout stderr traceback stacktrace "
-        "database databases username hostname hostnames filesystem filesystems autoscaler scheduler daemon daemonset statefulset replicaset cronjob job jobs "
-        "webhook admission ingress egress selector selectors label labels manifest manifests tag tags registry image images spec specs template templates "
-        "upstream downstream dependency dependencies upfront reachable resolvable unavailable nonexistent reconfigured rescheduled reschedule preempted "
-        "percentile generator footprint throughput tolerations toleration taint taints affinity cordoned cordon quota quotas oomkilled workers threads thread async cache kubectl".split(),
-    )
-)
-"""Words of the trade that are no English and name nothing."""
 
-SERVICE_NOUNS = frozenset(
-    "web api cart carts checkout orders payment payments shipping billing catalog catalogue cache queue worker workers gateway auth mail email "
-    "mailer notification notifications inventory product products rating ratings recommendation currency session sessions proxy "
-    "broker store shop book booking bookings invoice invoices profile profiles feed media analytics collector exporter loader consumer producer "
-    "publisher subscriber search wallet ledger warehouse delivery fraud pricing "
-    "basket frontend backend portal dashboard monitor scraper crawler indexer importer migrator cleaner sidecar router bot".split()
-)
-"""English words that services are called by: as a name they must stand in the facts."""
 
 _KIND_NOUN = (
-    r"(?:pods?|containers?|deployments?|services?|stateful ?sets?|daemon ?sets?|replica ?sets?|jobs?|cron ?jobs?|config ?maps?|secrets?|nodes?|namespaces?|"
-    r"ingress(?:es)?|volumes?|claims?|servers?|apps?|applications?|databases?|hosts?|clusters?|workloads?|images?|registry|process(?:es)?)"
+    r"(?:pods?|containers?|deployments?|services?|stateful ?sets?|daemon ?sets?|replica ?sets?|"
+    r"jobs?|cron ?jobs?|config ?maps?|secrets?|nodes?|namespaces?|"
+    r"ingress(?:es)?|volumes?|claims?|servers?|apps?|applications?|databases?|hosts?|clusters?|"
+    r"workloads?|images?|registry|process(?:es)?)"
 )
 _BEFORE_KIND = re.compile(
-    rf"(?:^|[.;,] |\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|as) )([a-z][a-z']+) (?:· )?({_KIND_NOUN})\b(?!\s*[=:])"
+    rf"(?:^|[.;,] |\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|"
+    rf"as) )([a-z][a-z']+) (?:· )?({_KIND_NOUN})\b(?!\s*[=:])"
 )
 _CALLED = re.compile(r"\b(?:called|named|labell?ed)\s+([\w.-]+)", re.IGNORECASE)
-_MODIFIERS = frozenset(
-    "the a an its their this that these those his her our your all every each any some no one two three four both other another same new old older newer newest latest "
-    "current previous former first second third last next initial original single only own main affected failing failed broken crashing crashed faulty bad "
-    "unhealthy healthy running restarted restarting terminated killed pending stuck unready ready target whole entire given said single-replica "
-    "underlying respective corresponding correct wrong right different missing nonexistent existing real actual different several many most few "
-    "multiple of to in on by for from with at as into and or but so when while because if than then now only just even not never application app container pod "
-    "deployment service node server workload process job program cluster kubernetes init requested referenced named specified configured required misconfigured "
-    "faster slower healthy replacement available unavailable reachable unreachable production remote local external internal public private base "
-    "development dev web-facing exited dying dead live restart more less which whose what such enough".split()
-)
 _ORDINARY_TAIL = re.compile(
-    r"(?:ed|ing|able|ible|free|related|like|wide|level|based|only|up|off|out|down|in|over|memory|time|term|check|checks|visible|facing|side|grade|lived|known|"
-    r"existent|loop|loops|kill|kills|killer|second|minute|hour|day|old|new|bound|heavy|hungry|specific|driven|wise|fold|ready|side|back|case|long|high|low|aware|"
+    r"(?:ed|ing|able|ible|free|related|like|wide|level|based|only|up|off|out|down|in|over|memory|"
+    r"time|term|check|checks|visible|facing|side|grade|lived|known|"
+    r"existent|loop|loops|kill|kills|killer|second|minute|hour|day|old|new|bound|heavy|hungry|"
+    r"specific|driven|wise|fold|ready|side|back|case|long|high|low|aware|"
     r"sized|intensive|through|line|by|to)$"
 )
-_ORDINARY_HEAD = frozenset("non re pre post un well self over under so multi single high low long short early late near mid co sub semi cross ever much too out in".split())
 
 
 def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: str) -> str | None:
@@ -98,7 +65,9 @@ def _quoted(text: str) -> Iterator[str]:
 def _ordinary(phrase: str, held: Sequence[Held]) -> bool:
     """True for scare quotes: every word is plain English or stands in the facts."""
     stems = {one for fact in held for one in fact.stems}
-    return all(stem(word) in stems or _plain_word(word) for word in spread(phrase).split()) and not re.search(r"[\d_/=]", phrase)
+    return all(stem(word) in stems or _plain_word(word) for word in spread(phrase).split()) and not re.search(
+        r"[\d_/=]", phrase
+    )
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -106,7 +75,13 @@ def _tokens(text: str) -> Iterator[str]:
     for match in _TOKEN.finditer(text):
         token = match[0].rstrip(".:,/)")
         token = token if "(" in token else token.rstrip(")")
-        if not token or _CLOCK.fullmatch(token) or token.lower() in _ACRONYMS or quantities(f" {token}") or token.isdigit():
+        if (
+            not token
+            or _CLOCK.fullmatch(token)
+            or token.lower() in ACRONYMS
+            or quantities(f" {token}")
+            or token.isdigit()
+        ):
             continue
         if re.search(r"[\d_./:@$+-]", token) or re.search(r"[a-z][A-Z]", token) or (token.isupper() and len(token) > 1):
             yield token
@@ -125,7 +100,7 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         return _same_reason(token, loose)
     if re.fullmatch(r"[A-Za-z]+(?:-[A-Za-z]+)+", token):
         pieces = token.lower().split("-")
-        adjective = _ORDINARY_TAIL.search(pieces[-1]) or pieces[0] in _ORDINARY_HEAD
+        adjective = _ORDINARY_TAIL.search(pieces[-1]) or pieces[0] in ORDINARY_HEADS
         stems = {one for fact in held for one in fact.stems}
         return bool(adjective) and all(_plain_word(piece) or stem(piece) in stems for piece in pieces)
     return False
@@ -172,11 +147,11 @@ def _same_reason(token: str, loose: str) -> bool:
 def _unknown_word(covered: str, held: Sequence[Held]) -> str | None:
     stems = {one for fact in held for one in fact.stems}
     for match in _CALLED.finditer(covered):
-        if stem(match[1].lower()) not in stems and not _MODIFIERS & {match[1]}:
+        if stem(match[1].lower()) not in stems and not MODIFIERS & {match[1]}:
             return match[1]
     for match in _BEFORE_KIND.finditer(covered):
         word = match[1]
-        if word not in _MODIFIERS and stem(word) not in stems and not _describes(word):
+        if word not in MODIFIERS and stem(word) not in stems and not _describes(word):
             return word
     for word in words(covered):
         if stem(word) in stems:
@@ -188,14 +163,17 @@ def _unknown_word(covered: str, held: Sequence[Held]) -> str | None:
 
 def _describes(word: str) -> bool:
     """True for what can only be said of a thing: `overloaded container`, `unreachable node`."""
-    return re.search(r"(?:ed|ly|able|ible|ous|ful|less|ive|ary|ent|est)$", word) is not None or stem(word) in _TECHNICAL
+    return re.search(r"(?:ed|ly|able|ible|ous|ful|less|ive|ary|ent|est)$", word) is not None or stem(word) in TECHNICAL
 
 
 def _plain_word(word: str) -> bool:
     word = word.strip("'").removesuffix("'s")
-    known = english() | _TECHNICAL
-    return len(word) < 2 or word.endswith("fold") or stem(word) in known or word in _ACRONYMS or _prefixed(word, known)
+    known = english() | TECHNICAL
+    return len(word) < 2 or word.endswith("fold") or stem(word) in known or word in ACRONYMS or _prefixed(word, known)
 
 
 def _prefixed(word: str, known: frozenset[str] | set[str]) -> bool:
-    return any(word.startswith(prefix) and stem(word[len(prefix) :]) in known for prefix in ("re", "un", "mis", "over", "non", "pre", "under", "out"))
+    return any(
+        word.startswith(prefix) and stem(word[len(prefix) :]) in known
+        for prefix in ("re", "un", "mis", "over", "non", "pre", "under", "out")
+    )

@@ -8,14 +8,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from srelab_lib.explanation.quantities import Quantity, clock_times, quantities
+from srelab_lib.explanation.figures import clock_times, quantities
+from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.words import english, plain, spread, stem, words
 from srelab_lib.model import Evidence, EvidenceSet, split_ref
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
 _POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{5,11})?-[a-z0-9]{5}|-\d{1,4}|-\d{6,11}(?:-[a-z0-9]{5})?")
 _POD_END = re.compile(f"(?:{_POD_SUFFIX.pattern})$")
-_GENERIC = frozenset({"", "app", "application", "main", "server", "service", "container", "job", "node", "pod", "init", "process", "program"})
+_GENERIC = frozenset(
+    {
+        "",
+        "app",
+        "application",
+        "main",
+        "server",
+        "service",
+        "container",
+        "job",
+        "node",
+        "pod",
+        "init",
+        "process",
+        "program",
+    }
+)
 """Names of containers that are also what anyone calls any container."""
 
 _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
@@ -36,7 +53,9 @@ class Passage:
         """What patterns of the vocabulary are matched against."""
         text = self.plain
         for name in sorted(self.hidden, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", "·", text, flags=re.IGNORECASE)
+            text = re.sub(
+                rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", "·", text, flags=re.IGNORECASE
+            )
         return spread(text)
 
     @cached_property
@@ -122,7 +141,9 @@ def read_fact(item: Evidence, names: Names) -> Held:
 
 def mentions(name: str, text: str) -> bool:
     """True when a text has a name as a whole, or as the beginning of a pod's name."""
-    return re.search(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", text, re.IGNORECASE) is not None
+    return (
+        re.search(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", text, re.IGNORECASE) is not None
+    )
 
 
 def concerning(claim: Passage, held: Sequence[Held], names: Names) -> list[Held]:

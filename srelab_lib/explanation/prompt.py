@@ -61,7 +61,12 @@ def answer_schema(candidates: Sequence[Candidate], evidence: Sequence[Evidence])
     claim = {
         "object": {"enum": objects(candidates, evidence)},
         "text": {"type": "string", "maxLength": CLAIM_CHARACTERS},
-        "evidence": {"type": "array", "minItems": 1, "maxItems": MAX_CITED, "items": {"enum": [item.id for item in evidence]}},
+        "evidence": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_CITED,
+            "items": {"enum": [item.id for item in evidence]},
+        },
     }
     claims = {"type": "array", "minItems": 1, "maxItems": MAX_CLAIMS, "items": _object(claim)}
     return _object({"choice": {"enum": [*candidate_ids(candidates), NO_CHOICE]}, "claims": claims})
@@ -74,7 +79,9 @@ def candidate_ids(candidates: Sequence[Candidate]) -> tuple[str, ...]:
 
 def objects(candidates: Sequence[Candidate], evidence: Sequence[Evidence]) -> list[str]:
     """What a claim can be about: the candidates' objects first, then those of the facts."""
-    return list(dict.fromkeys([*(item.object for item in candidates), *(item.object for item in evidence)]))[:MAX_OBJECTS]
+    return list(dict.fromkeys([*(item.object for item in candidates), *(item.object for item in evidence)]))[
+        :MAX_OBJECTS
+    ]
 
 
 def quoted(text: str, *, limit: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""How a claim puts things together: what it denies, what rose or fell, what brought about what."""
+"""How a claim puts things together: what rose or fell, what was altered into what, what brought about what."""
 
 from __future__ import annotations
 
@@ -6,97 +6,50 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from srelab_lib.explanation.concept import CHANGED, Concept, earliest, latest
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage
-from srelab_lib.explanation.quantities import quantities
-from srelab_lib.explanation.vocabulary import CHANGED, CONCEPTS, Concept, earliest, latest
-from srelab_lib.explanation.words import clause_at, sentences
-
-# --- sign -------------------------------------------------------------------------------------------------------------
-
-_NOT = re.compile(
-    r"\b(?:not(?! only| just| enough)|never|no longer|hardly|neither|none of|(?:0|zero) (?:out )?of|nothing|unrelated to|independent of|rul(?:e|es|ed|ing) out|"
-    r"exclud\w*|avoid\w*)\b"
-)
-_NO = re.compile(r"\b(?:no(?! (?:more|less|fewer|later) than| such)|without|none|nor|free (?:of|from)|instead of|rather than)\b")
-_DENIES = re.compile(f"{_NOT.pattern}|{_NO.pattern}")
-_ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
-_FALSE_AFTER = re.compile(r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are|has|have|had|did|does|do|could|can)\W+)?(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|"
-                          r"absent\b|ruled out|(?:been )?excluded)")  # fmt: skip
-_FAILED = re.compile(r"\bfail\w*|\bunable\b|\berr(?:or)?s?\b|\brefus\w*|\bdeni\w*|\breject\w*|\bproblem\w*|\bprevent\w*|\bstop\w*|\bblock\w*|\bunsuccessful\w*")
-_INHERENT = re.compile(r"^un|^mis|\bmissing|\bmisses|absent|absence|\black|undefined|unset|non ?exist|no such|there (?:is|are|was|were) no|back ?off|err image|never|unhealthy|^insufficient|too few|short")
-_OPEN = re.compile(
-    r"\b(?:until|unless|whether|if|try|tries|tried|trying|attempt\w*|wait\w*|want\w*|needs?|needed|expect\w*|supposed|should|would|"
-    r"to (?:be|become|get)|in order to|before|asks?|asked|checks?|looks? for|that|which|who)\s+(?:\w+\s+){0,3}$|\bthan\b[^,;]*$"
-)
-_NEAR_WORDS, _NEXT_WORDS = 8, 3
-"""How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
-
-
-def signs(concept: Concept, text: str) -> set[bool | None]:
-    """With which signs a claim's spread text speaks of an event or state; None where it leaves that open."""
-    return {_sign(concept, text, match) for match in concept.said.finditer(text)}
-
-
-def event_signs(concept: Concept, text: str) -> set[bool]:
-    """With which signs a fact's spread text has an event."""
-    return {not _denied(text, match.start(), match.end()) for match in concept.held.finditer(text)}
-
-
-def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
-    denied = _denied(text, match.start(), match.end())
-    if concept.kind == "event":
-        return not denied
-    before, after = clause_at(text, match.start(), match.end())
-    near_before, near_after = _near(before, last=True), _near(after, last=False)
-    if _INHERENT.search(match[0]):
-        return denied and not re.search(r"\bnot\b|back ?off|err image", match[0])
-    if denied or _FAILED.search(near_before) or _FAILED.search(near_after) or _DENIES.search(f"{match[0]} {near_after}"):
-        return False
-    if _OPEN.search(text[: match.start()]):
-        return None
-    if concept.affirmed is not None and not concept.affirmed.search(f"{near_before} {match[0]} {near_after}"):
-        return None
-    return True
-
-
-def is_denied(text: str, match: re.Match[str]) -> bool:
-    """True when a match in a spread text is denied within its clause."""
-    return _denied(text, match.start(), match.end())
-
-
-def _denied(text: str, start: int, end: int) -> bool:
-    before, after = clause_at(text, start, end)
-    near = _near(before, last=True)
-    next_to = " ".join(before.split()[-_NEXT_WORDS:])
-    return bool(_NOT.search(near) or _NO.search(next_to) or _ZERO_BEFORE.search(before) or _FALSE_AFTER.search(after))
-
-
-def _near(text: str, *, last: bool) -> str:
-    parts = text.split()
-    return " ".join(parts[-_NEAR_WORDS:] if last else parts[:_NEAR_WORDS])
-
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import sentences
 
 # --- direction --------------------------------------------------------------------------------------------------------
 
 _UP = re.compile(
-    r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|\bincreas\w*|\bgr[eo]w\w*|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
-    r"\bhigher\b|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
+    r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|"
+    r"\bincreas\w*|\bgr[eo]w\w*|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
+    r"\bhigher\b|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|"
+    r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
     r"\bup from\b|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
-    r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|requests?|packets?))|\bfell\b(?! over| back| behind)|"
-    r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! off)|\bshr[aiu]nk\w*|\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
-    r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w*|\bdown from\b|\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*"
+    r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|"
+    r"requests?|packets?))|\bfell\b(?! over| back| behind)|"
+    r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! off)|\bshr[aiu]nk\w*|"
+    r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
+    r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w*|\bdown from\b|"
+    r"\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*"
 )
-_CHANGE = re.compile(r"(?:\bfrom\s+)?(?P<old>\"[^\"]*\"|[^\s,;()]+)\s*(?:->|→|=>|⟶|\bto\b|\binto\b|\bnow\b)\s*(?P<new>\"[^\"]*\"|[^\s,;()]+)", re.IGNORECASE)
+_CHANGE = re.compile(
+    r"(?:\bfrom\s+)?(?P<old>\"[^\"]*\"|[^\s,;()]+)\s*(?:->|→|=>|⟶|\bto\b|\binto\b|"
+    r"\bnow\b)\s*(?P<new>\"[^\"]*\"|[^\s,;()]+)",
+    re.IGNORECASE,
+)
 _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\s,;\"]+)", re.IGNORECASE)
 
 
 _ADDED = re.compile(r"\badd(?:ed|s|ing)\b|\b(?:none|null|unset|nothing)>?\W*(?:->|→) ?\w")
 _REMOVED = re.compile(r"\bremov\w*|\bdelet\w*|\btaken out\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b")
 _DIRECTIONS = (("rose", _UP), ("fell", _DOWN), ("was added", _ADDED), ("was removed", _REMOVED))
-_REPLACED = re.compile(r"(?P<new>[^\s,;()]+) (?:has |have )?replac(?:ed|es|ing) (?:\w+ ){0,2}?(?P<old>[^\s,;()]*\d[^\s,;()]*)", re.IGNORECASE)
-_REPLACED_BY = re.compile(r"(?P<old>[^\s,;()]+) (?:was |is |been )?replaced (?:by|with) (?:\w+ ){0,2}?(?P<new>[^\s,;()]*\d[^\s,;()]*)", re.IGNORECASE)
+_REPLACED = re.compile(
+    r"(?P<new>[^\s,;()]+) (?:has |have )?replac(?:ed|es|"
+    r"ing) (?:\w+ ){0,2}?(?P<old>[^\s,;()]*\d[^\s,;()]*)",
+    re.IGNORECASE,
+)
+_REPLACED_BY = re.compile(
+    r"(?P<old>[^\s,;()]+) (?:was |is |been )?replaced (?:by|"
+    r"with) (?:\w+ ){0,2}?(?P<new>[^\s,;()]*\d[^\s,;()]*)",
+    re.IGNORECASE,
+)
 _STEPS = (_CHANGE, _OLD_NEW, _REPLACED, _REPLACED_BY)
 
 
@@ -160,21 +113,37 @@ def _equal(one: str, other: str) -> bool:
 # --- cause and effect -------------------------------------------------------------------------------------------------
 
 _EFFECT_FIRST = (
-    r"because(?: of)?|due to|(?:was |were |is |are |been |being )?(?:caused|triggered|produced|brought about|brought on|driven|explained|forced|provoked|induced) by|"
-    r"as an? (?:\w+ )?(?:result|consequence|effect) of|(?:is |was |are |were )?(?:an?|the) (?:\w+ )?(?:result|consequence|effect|symptom) of|owing to|thanks to|"
-    r"on account of|attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
-    r"follow(?:s|ed|ing) from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
+    r"because(?: of)?|due to|(?:was |were |is |are |been |being )?(?:caused|triggered|produced|"
+    r"brought about|brought on|driven|explained|forced|provoked|induced) by|"
+    r"as an? (?:\w+ )?(?:result|consequence|effect) of|(?:is |was |are |were )?(?:an?|"
+    r"the) (?:\w+ )?(?:result|consequence|effect|symptom) of|owing to|thanks to|"
+    r"on account of|attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|"
+    r"com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
+    r"follow(?:s|ed|ing) from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
+    r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
     r"as soon as|once"
 )
 _CAUSE_FIRST = (
-    r"(?:is|was|are|were) (?:the (?:\w+ )?(?:cause|reason|trigger|source) (?:of|for|why|that|behind)|responsible for|to blame for|behind|why)|"
-    r"caus(?:es|ed|ing|e)|led to|leads? to|leading to|result(?:s|ed|ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?= (?:the|it|its|them|all|every|requests|users|pods|"
-    r"containers))|forc(?:es|ed|ing)|(?:brings|brought|bringing) (?:about|on)|produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?: that)?|"
-    r"dr(?:ives|ove|iving)|hence|therefore|thus|consequently|as a (?:result|consequence)|which is why|that is why|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
+    r"(?:is|was|are|were) (?:the (?:\w+ )?(?:cause|reason|trigger|source) (?:of|for|why|that|"
+    r"behind)|responsible for|to blame for|behind|why)|"
+    r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|leads? to|leading to|result(?:s|ed|"
+    r"ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?= (?:the|it|its|them|all|every|an?|requests|"
+    r"users|pods|"
+    r"containers|someone|somebody|people|kubernetes|clients|replicas|operators))|forc(?:es|ed|ing)|"
+    r"(?:brings|brought|bringing) (?:about|on)|produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|"
+    r"ed)?|means?(?: that)?|meant(?: that)?|"
+    r"dr(?:ives|ove|iving)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
+    r"which is why|that is why|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
     r"before|and then|then|followed by|ahead of|prior to|culminat\w+ in|end(?:s|ed|ing)? (?:up )?in"
 )
-_TEMPORAL = re.compile(r"after|before|since|once|as soon as|following|and then|then|followed by|ahead of|prior to", re.IGNORECASE)
-_LINK = re.compile(rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))\b|\bso (?:\w+ )that\b", re.IGNORECASE)
+_TEMPORAL = re.compile(
+    r"after|before|since|once|as soon as|following|and then|then|followed by|ahead of|prior to", re.IGNORECASE
+)
+_LINK = re.compile(
+    rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))\b|"
+    rf"\bso (?:\w+ )that\b",
+    re.IGNORECASE,
+)
 
 
 class Link(NamedTuple):
@@ -240,7 +209,8 @@ def reason_of_change(claim: Passage) -> Link | None:
 
 
 _EXPLAINS_CHANGE = re.compile(
-    r"commit|\bgit\b|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|merge|upgrade|script|traffic|load"
+    r"commit|\bgit\b|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
+    r"merge|upgrade|script|traffic|load"
 )
 
 

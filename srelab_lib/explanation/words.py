@@ -20,13 +20,19 @@ _CONTRACTED = (
 )
 _WELL = re.compile(r"\b(?:without|with no|no) (?:any )?(?:problem|issue|error|trouble|failure|difficult|hitch)\w*")
 _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])[.;!?]\s+")
-_CLAUSE = re.compile(r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|because|so|then|after|"
-                     r"before|since|until|when|where|if|as)\b", re.IGNORECASE)  # fmt: skip
+_CLAUSE = re.compile(
+    r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|"
+    r"because|so|then|after|"
+    r"before|since|until|when|where|if|as)\b",
+    re.IGNORECASE,
+)
 
 
 def plain(text: str) -> str:
     """One line of compatible characters with straight quotes, case kept."""
-    text = unicodedata.normalize("NFKC", text).translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2212: "-"})
+    text = unicodedata.normalize("NFKC", text).translate(
+        {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2212: "-"}
+    )
     return " ".join(text.split())
 
 
@@ -74,11 +80,40 @@ def stem(word: str) -> str:
 
 
 _ENDINGS = (
-    ("ations", "at"), ("ation", "at"), ("ically", "ic"), ("iness", "y"), ("ments", ""), ("ment", ""), ("edly", ""), ("ingly", ""),
-    ("ies", "y"), ("ied", "y"), ("ily", "y"), ("sses", "ss"), ("ness", ""), ("ions", ""), ("ion", ""), ("ings", ""), ("ing", ""),
-    ("ers", "er"), ("xes", "x"), ("shes", "sh"), ("ches", "ch"), ("es", "e"), ("ed", ""), ("ly", ""), ("ss", "ss"), ("us", "us"),
-    ("is", "is"), ("s", ""),
-)  # fmt: skip
+    ("ations", "at"),
+    ("ation", "at"),
+    ("ically", "ic"),
+    ("iness", "y"),
+    ("ments", ""),
+    ("ment", ""),
+    ("edly", ""),
+    ("ingly", ""),
+    ("ies", "y"),
+    ("ied", "y"),
+    ("ily", "y"),
+    ("sses", "ss"),
+    ("ness", ""),
+    ("ions", ""),
+    ("ion", ""),
+    ("ings", ""),
+    ("ing", ""),
+    ("ers", "er"),
+    ("xes", "x"),
+    ("shes", "sh"),
+    ("ches", "ch"),
+    ("es", "e"),
+    ("ed", ""),
+    ("ly", ""),
+    ("ss", "ss"),
+    ("us", "us"),
+    ("is", "is"),
+    ("s", ""),
+)
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text: how a long list of words is written down."""
+    return frozenset(text.split())
 
 
 @cache

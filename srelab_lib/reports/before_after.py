@@ -24,11 +24,11 @@ def signals_chart(diagnosis: Diagnosis) -> Chart:
     with canvas.style():
         shown = _strongest(diagnosis)
         if not shown:
-            return canvas.message("No signal changed its level", where(diagnosis), _why_empty(diagnosis))
+            return canvas.message("No signal changed its level", where(diagnosis.snapshot), _why_empty(diagnosis))
         title = canvas.title_lines(_sentence(shown[0][0]))
         used = canvas.title_height(title) + 0.05
         chart = canvas.sheet(used + len(shown) * (HEADING + PANEL) + FOOT)
-        canvas.write_title(chart, title, where(diagnosis))
+        canvas.write_title(chart, title, where(diagnosis.snapshot))
         for number, (onset, line) in enumerate(shown):
             factor, unit = display_scale(onset.signal, max(line.peak, 0.0))
             heading = f"{title_of(onset.signal)}, {unit} · {line.name}"

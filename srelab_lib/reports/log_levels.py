@@ -29,12 +29,12 @@ def log_levels_chart(diagnosis: Diagnosis) -> Chart:
     inside = logs[(logs["time"] >= window.start) & (logs["time"] <= window.end)]
     with canvas.style():
         if inside.empty:
-            return canvas.message("There are no log lines to count", where(diagnosis), _why_empty(logs))
+            return canvas.message("There are no log lines to count", where(diagnosis.snapshot), _why_empty(logs))
         counts = _counts(inside, diagnosis)
         title = canvas.title_lines(_sentence(counts, diagnosis))
         used = canvas.title_height(title) + 0.05
         chart = canvas.sheet(used + len(counts) * (HEADING + PANEL) + FOOT)
-        canvas.write_title(chart, title, where(diagnosis))
+        canvas.write_title(chart, title, where(diagnosis.snapshot))
         for number, (name, values) in enumerate(counts.items()):
             heading = f"{name[:1].upper()}{name[1:]}, lines a minute"
             canvas.write(chart, canvas.fit(heading, WIDTH - LEFT), left=LEFT, top=used + 0.05)

@@ -40,11 +40,11 @@ def memory_against_limit(diagnosis: Diagnosis) -> Chart:
         objects = nearest_to_limit(diagnosis)
         rows = _rows(diagnosis, objects[: 2 * MAX_ROWS])[:MAX_ROWS]
         if not rows:
-            return canvas.message("No memory limit can be compared", where(diagnosis), _why_empty(diagnosis))
+            return canvas.message("No memory limit can be compared", where(diagnosis.snapshot), _why_empty(diagnosis))
         title = canvas.title_lines(_sentence(rows))
         used = canvas.title_height(title) + 0.1
         chart = canvas.sheet(used + len(rows) * ROW + FOOT)
-        canvas.write_title(chart, title, where(diagnosis))
+        canvas.write_title(chart, title, where(diagnosis.snapshot))
         axes = canvas.place(chart, used, len(rows) * ROW, left=LEFT, right=RIGHT)
         _draw(axes, rows, len(objects) - len(rows))
         chart.alt = " ".join([_sentence(rows), *(f"{row.name}: {row.words}." for row in rows[1:])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from srelab_lib.model import Diagnosis, TimeWindow
 from srelab_lib.reports import canvas
 from srelab_lib.reports.canvas import INK, RIGHT, SMALL, STYLES
 from srelab_lib.reports.series import Series, display_scale, line_of, lines_of, relevance, title_of, unit_of
-from srelab_lib.reports.text import quantity
+from srelab_lib.reports.text import object_name, quantity
 
 USER_SIGNALS = ("request_rate", "error_ratio", "latency_p95_seconds")
 RESOURCE_SIGNALS = ("memory_working_set_bytes", "cpu_usage_cores")
@@ -101,6 +102,17 @@ def order_of(panels: Sequence[Panel]) -> list[str]:
     return list(dict.fromkeys(line.object for panel in panels for line in panel.lines))
 
 
+def _labels(order: Sequence[str]) -> dict[str, str]:
+    """Each object's name as it fits beside a plot; where only its middle tells it from others, that."""
+    names = {ref: object_name(ref) for ref in order}
+    fitted = {ref: canvas.fit(name, RIGHT - 0.2, SMALL) for ref, name in names.items()}
+    if len(set(fitted.values())) == len(fitted):
+        return fitted
+    same = len(os.path.commonprefix(list(names.values())))
+    cut = {ref: f"…{name[same:]}" for ref, name in names.items()}
+    return {ref: canvas.fit(name, RIGHT - 0.2, SMALL) for ref, name in cut.items()}
+
+
 def draw_panel(axes: Axes, window: TimeWindow, panel: Panel, order: Sequence[str]) -> None:
     """Lines with gaps as gaps, the limit as a dashed line, labels at the right end."""
     factor, _ = panel.scale
@@ -118,7 +130,7 @@ def _draw_line(axes: Axes, panel: Panel, line: Series, order: Sequence[str]) -> 
     axes.plot(line.x, line.y * factor, color=color, linestyle=dashes)
     alone = np.isfinite(line.y) & ~_has_neighbour(line.y)
     axes.plot(line.x[alone], line.y[alone] * factor, color=color, linestyle="none", marker="o", markersize=3)
-    name = canvas.fit(line.name, RIGHT - 0.2, SMALL)
+    name = _labels(order)[line.object]
     value = canvas.fit_quantity(line.last, unit_of(line.signal), RIGHT - 0.2)
     return line.last * factor, name if len(panel.lines) > 1 else f"{name}\n{value}", color
 

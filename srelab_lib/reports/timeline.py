@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from srelab_lib.model import Diagnosis
+from srelab_lib.model import Diagnosis, Snapshot
 from srelab_lib.reports import canvas, lanes, names, panels
 from srelab_lib.reports.canvas import INK, LEFT, ORANGE, SHADE, SMALL, SOFT, WIDTH, Chart
 from srelab_lib.reports.lanes import Lane
@@ -46,7 +46,7 @@ def timeline(diagnosis: Diagnosis) -> Chart:
         title = canvas.title_lines(sentence(diagnosis))
         top = canvas.title_height(title)
         chart = canvas.sheet(top + parts.height + FOOT)
-        canvas.write_title(chart, title, where(diagnosis))
+        canvas.write_title(chart, title, where(diagnosis.snapshot))
         back = canvas.place(chart, top, parts.height)
         _draw_back(back, diagnosis)
         _draw_names(chart, back, diagnosis, parts, top)
@@ -65,9 +65,8 @@ def sentence(diagnosis: Diagnosis) -> str:
     return (sentences(diagnosis.verdict.summary) or ["What happened"])[0]
 
 
-def where(diagnosis: Diagnosis) -> str:
+def where(snapshot: Snapshot) -> str:
     """`RECORDED incident oom · namespace default · 11:55 to 12:10 UTC`."""
-    snapshot = diagnosis.snapshot
     window = snapshot.window
     source = f"RECORDED incident {snapshot.source.name}" if snapshot.source.kind == "incident" else snapshot.source.name
     return f"{source} · namespace {snapshot.namespace} · {clock(window.start)[:5]} to {clock(window.end)[:5]} UTC"

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from srelab_lib.model import Analysis, Diagnosis, RunInfo
+from srelab_lib.model import Analysis, Diagnosis, RunInfo, Snapshot
 from srelab_lib.reports import markdown
 from srelab_lib.reports.charts import log_levels_chart, memory_against_limit, signals_chart, timeline
 from srelab_lib.reports.document import document
 from srelab_lib.reports.text import clock, quantity, shorten
+from srelab_lib.reports.text import markdown as markdown_text
+from srelab_lib.reports.timeline import where
 from srelab_lib.signals.promql import QUERIES
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "signals_chart",
     "timeline",
     "timeline_table",
+    "title_markdown",
     "verdict_markdown",
 ]
 
@@ -43,6 +46,11 @@ class MarkdownText(str):
 
     def _repr_markdown_(self) -> str:
         return str(self)
+
+
+def title_markdown(snapshot: Snapshot) -> MarkdownText:
+    """Where the tables come from, as a heading; RECORDED where that is a recording."""
+    return MarkdownText(f"### {markdown_text(where(snapshot))}")
 
 
 def verdict_markdown(diagnosis: Diagnosis, analysis: Analysis | None = None) -> MarkdownText:
@@ -114,9 +122,9 @@ def timeline_table(diagnosis: Diagnosis) -> pd.DataFrame:
     return _table(rows, ("time", "kind", "object", "text"), index="time")
 
 
-def missing_table(diagnosis: Diagnosis) -> pd.DataFrame:
+def missing_table(snapshot: Snapshot) -> pd.DataFrame:
     """What was not seen: `source`, `reason`, `matters`."""
-    rows = [{"source": m.source, "reason": m.reason, "matters": m.matters} for m in diagnosis.snapshot.missing]
+    rows = [{"source": m.source, "reason": m.reason, "matters": m.matters} for m in snapshot.missing]
     return _table(rows, ("source", "reason", "matters"))
 
 

@@ -1,9 +1,10 @@
 """When a series left its level: change points of one evenly spaced series, by least squares with a robust noise scale.
 
-A level shift is found by binary segmentation (Scott & Knott 1974; the statistic is the two-sample t of the best
-split), a slow ramp by the best "flat, then a slope". Both are held against the noise that the series itself shows at a
-lag where rates over overlapping windows have forgotten each other, so neighbours that depend on each other (rates,
-averages, queues) do not look like a change. A difference that nobody would care about is none, however significant.
+A level shift is found by circular binary segmentation (Olshen et al. 2004): the statistic is the two-sample t of the
+piece that differs most from the rest, so an outage that ended is found as well as one that lasts. A slow ramp is found
+by the best "flat, then a slope". Both are held against the noise that the series itself shows at a lag where rates over
+overlapping windows have forgotten each other, so neighbours that depend on each other (rates, averages, queues) do not
+look like a change. A difference that nobody would care about is none, however significant.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ MIN_POINTS = 6
 _MIN_SEGMENT = 3
 _LAG = 12
 """Steps after which two values are taken as independent: twice a rate window at the finest step."""
-_SIGNIFICANCE = 30.0
-"""Squared t of a split that is not chance; chosen so that stationary noise of many kinds stays silent (test_onset)."""
+_SIGNIFICANCE = 36.0
+"""Squared t of a piece that is not chance; chosen so that stationary noise of many kinds stays silent (test_onset)."""
 _SPREADS = 2.5
 """A departure is this many times the noise."""
 _RELATIVE = 0.25
@@ -118,11 +119,10 @@ def _splits(series: _Series, start: int, end: int) -> list[int]:
     if length < 2 * _MIN_SEGMENT:
         return []
     sums = np.concatenate([[0.0], np.cumsum(series.values[start:end])])
-    sizes = _sizes(length)
-    inside = sums[None, :] - sums[:, None]
-    difference = inside / sizes - (sums[-1] - inside) / (length - sizes)
-    squared_t = difference**2 * sizes * (length - sizes) / (length * series.sigma**2 * series.correlation)
-    best = int(np.nanargmax(squared_t))
+    sizes, weights = _pieces(length)
+    surplus = (sums[None, :] - sums[:, None]) * length - sums[-1] * sizes
+    squared_t = surplus**2 * weights / (series.sigma**2 * series.correlation)
+    best = int(np.argmax(squared_t))
     if squared_t.flat[best] < _SIGNIFICANCE:
         return []
     first, last = (start + int(edge) for edge in np.unravel_index(best, squared_t.shape))
@@ -131,17 +131,20 @@ def _splits(series: _Series, start: int, end: int) -> list[int]:
     return [*edges, *(edge for piece in pieces for edge in _splits(series, *piece))]
 
 
-@lru_cache(maxsize=64)
-def _sizes(length: int) -> Array:
-    """How long the piece from row to column is; NaN where it or the rest is too short."""
-    time = np.arange(length + 1, dtype="float64")
-    sizes = time[None, :] - time[:, None]
-    sizes[(sizes < _MIN_SEGMENT) | (sizes > length - _MIN_SEGMENT)] = np.nan
-    # An edge that leaves a rest too short on one side is none.
-    near = (time > 0) & (time < _MIN_SEGMENT) | (time < length) & (time > length - _MIN_SEGMENT)
-    sizes[near, :] = np.nan
-    sizes[:, near] = np.nan
-    return sizes
+@lru_cache(maxsize=32)
+def _pieces(length: int) -> tuple[Array, Array]:
+    """Of the piece from row to column: its size m, and 1 / (m (n - m) n), or 0 where it or a rest is too short.
+
+    With these the squared t of a piece against the rest is the square of (n times its sum - m times the whole sum).
+    """
+    edges = np.arange(length + 1, dtype="float64")
+    sizes = edges[None, :] - edges[:, None]
+    usable = (sizes >= _MIN_SEGMENT) & (sizes <= length - _MIN_SEGMENT)
+    inner = (edges == 0) | (edges == length) | ((edges >= _MIN_SEGMENT) & (edges <= length - _MIN_SEGMENT))
+    usable &= inner[None, :] & inner[:, None]
+    weights = np.zeros_like(sizes)
+    weights[usable] = 1 / (sizes[usable] * (length - sizes[usable]) * length)
+    return sizes, weights
 
 
 def _departures(series: _Series, edges: list[int], sign: int, smear: int) -> list[Shift]:

@@ -56,7 +56,7 @@ class Edit:
     manager: str
     values: Flat
     exact: bool
-    """Whether exactly these fields were written; an apply owns more than it changes."""
+    """Whether these fields were written, and no more: an apply owns more than it changes, and so does who made it."""
 
 
 def edits_of(item: Raw) -> list[Edit]:
@@ -69,17 +69,19 @@ def edits_of(item: Raw) -> list[Edit]:
 
 
 def _is_edit(entry: Raw) -> bool:
-    """Not a controller's, not of a status, and with a time, which a write through the scale subresource has not."""
-    return bool(entry.get("time")) and not entry.get("subresource") and not _CONTROLLERS.fullmatch(entry["manager"])
+    """Not a controller's, and with a time, which a write through the scale subresource has not."""
+    return bool(entry.get("time")) and not _CONTROLLERS.fullmatch(entry["manager"])
 
 
 def _edit(entry: Raw, item: Raw) -> Edit:
     owned = entry.get("fieldsV1") or {}
+    values = {path: text for path, text in _owned(owned, item, "") if _is_content(path)}
+    part = len(values) <= max(1, len(flatten(content(item))) // 2)
     return Edit(
         time=time_of(entry["time"]) or _NEVER,
         manager=entry["manager"],
-        values={path: text for path, text in _owned(owned, item, "") if _is_content(path)},
-        exact=not _APPLIERS.fullmatch(entry["manager"]),
+        values=values,
+        exact=part and not _APPLIERS.fullmatch(entry["manager"]),
     )
 
 

@@ -58,18 +58,15 @@ def _said(item: Raw) -> str | None:
 
 
 def _edited(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
-    """One row for each field that was written after the creation."""
-    changed = drift(item)
+    """One row for each field that was written after the creation, as far as it is known which."""
+    old = {path: was for path, (was, _) in drift(item).items()}
     for edit in edits_of(item):
         fields = {path: now for path, now in edit.values.items() if not _elsewhere(kind, path)}
         if not fields or not within(edit.time, window):
             continue
-        if not edit.exact and len(fields) > 1:
-            yield _written_again(kind, item, edit, fields)
-            continue
-        old = {path: was for path, (was, _) in changed.items()}
-        rows = [_field(kind, item, edit.time, path, old.get(path), now, edit.manager) for path, now in fields.items()]
-        yield from _bounded(rows)
+        written = fields if edit.exact or len(fields) == 1 else {path: fields[path] for path in fields if path in old}
+        rows = [_field(kind, item, edit.time, path, old.get(path), now, edit.manager) for path, now in written.items()]
+        yield from _bounded(rows) or [_written_again(kind, item, edit, fields)]
 
 
 def _elsewhere(kind: str, path: str) -> bool:
@@ -88,10 +85,9 @@ def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new
 
 
 def _written_again(kind: str, item: Raw, edit: Edit, fields: Mapping[str, str]) -> Row:
-    """An apply owns all that it holds, so it does not tell which of its fields changed."""
-    roots = ", ".join(sorted({path.partition("[")[0] for path in fields if not path.startswith("metadata")}))
+    """The manager owns all of these fields, which does not tell which of them it changed."""
     text = f"{_named(kind, item)} written again by {edit.manager} (which value changed is not known)"
-    return _row(kind, item, edit.time, shortened(roots or "metadata"), None, None, text)
+    return _row(kind, item, edit.time, shortened(", ".join(fields)), None, None, text)
 
 
 def _unseen(kind: str, item: Raw, window: TimeWindow, clock: VersionClock) -> Iterator[Row]:

@@ -90,6 +90,8 @@ def _missing(resource: Resource, answer: Listing | SourceError) -> Missing | Non
 def _belongs(kind: str, item: Raw, namespace: str) -> bool:
     if kind == "Application":
         return _deploys_to(item, namespace)
+    if kind == "Namespace":
+        return bool(_name(item) == namespace)
     return not _is_own(kind, item)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from srelab_lib.clients.deadline import Deadline
@@ -20,9 +21,8 @@ QUERY_SECONDS = 15.0
 ALL_SECONDS = 45.0
 MAX_RATE_SECONDS = 300
 SCRAPES_IN_A_RATE = 4
-_COUNTED_SECONDS = 600
-# A lower quartile over the jobs: most of them are scraped at least this often.
-_SCRAPES = f"quantile(0.25, max by (job) (count_over_time(up[{_COUNTED_SECONDS}s])))"
+# Every scrape of the last minutes with its own time: counting them would mislead where Prometheus is young.
+_SCRAPES = "up[5m]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,17 +39,20 @@ class Metrics:
 
 
 def rate_seconds(prometheus: PrometheusClient, window: TimeWindow) -> int:
-    """The span of `rate()`: four scrapes, but not less than a minute. A rate over a single scrape is empty."""
+    """The span of `rate()`: four scrapes of most targets, but not less than a minute.
+
+    A rate over a single scrape is empty, and over many it hides when something began.
+    """
     try:
-        data = prometheus.query(_SCRAPES, window.end, deadline=Deadline(QUERY_SECONDS))
-        scrapes = float(data["result"][0]["value"][1])
+        targets = prometheus.query(_SCRAPES, window.end, deadline=Deadline(QUERY_SECONDS))["result"]
+        times = [[float(sample[0]) for sample in target["values"]] for target in targets]
     except (SourceError, LookupError, TypeError, ValueError):
         return DEFAULT_RATE_SECONDS
-    if not scrapes > 0:
+    intervals = [(series[-1] - series[0]) / (len(series) - 1) for series in times if len(series) > 1]
+    if not intervals:
         return DEFAULT_RATE_SECONDS
-    interval_seconds = _COUNTED_SECONDS / scrapes
-    tens = -(-int(interval_seconds * SCRAPES_IN_A_RATE * 0.97) // 10)
-    return min(MAX_RATE_SECONDS, max(DEFAULT_RATE_SECONDS, tens * 10))
+    seconds = round(median(intervals)) * SCRAPES_IN_A_RATE
+    return min(MAX_RATE_SECONDS, max(DEFAULT_RATE_SECONDS, seconds))
 
 
 def read_metrics(

@@ -1,12 +1,7 @@
-"""How containers end: the last termination or failed start of each, and which kind of fault it is.
-
-The kinds exclude each other, so that one ending gives one finding. What a server states (OOMKilled, StartError, a probe
-that killed) goes before exit codes, and those before the words of a log.
-"""
+"""How containers end: the last termination or failed start of each, when that began, and what was logged before it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,20 +20,16 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     status_fact,
 )
-from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Fact, Snapshot
 
 Found = tuple["Ending", Row | None]
 """An ending and the log line that decides what it is, where one does."""
 
 _START_FAILURES = frozenset({"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun"})
-_LOST = frozenset({"ContainerStatusUnknown", "Unknown"})
-"""Reasons of a container whose node went away: nothing is known of its end."""
 REMOVED = frozenset({"Evicted", "NodeShutdown", "Terminated"})
 """Status reasons of a pod that its kubelet ended: its containers did nothing wrong."""
 _OUTSIDE = {137: "SIGKILL", 143: "SIGTERM", 130: "SIGINT", 129: "SIGHUP", 131: "SIGQUIT"}
 """Exit codes of signals that others send; SIGSEGV, SIGABRT and their like are the program's own doing."""
-_KILL_DELAY = timedelta(seconds=90)
 _START_UP = timedelta(minutes=2)
 _LAST_LINES = 60
 
@@ -117,83 +108,10 @@ def _counts(s: Snapshot, ending: Ending, pod: Row) -> bool:
         row["kind"] == "app" and (pod["spec"] or {}).get("restartPolicy") == "Always"
     )
     clean = ending.exit_code == 0 and ending.reason != "OOMKilled"
-    if pod["reason"] in REMOVED or (clean and not (for_ever and row["restart_count"])):
+    if pod["reason"] in (*REMOVED, "DeadlineExceeded") or (clean and not (for_ever and row["restart_count"])):
         return False
     still_down = row["state"] != "running" and pod["phase"] != "Failed"
     return still_down or in_window(s, ending.finished_at)
-
-
-@once
-def judged(s: Snapshot) -> list[tuple[Ending, str, Row | None]]:
-    """Endings of app containers and sidecars with the kind of each, and the log line that decides it."""
-    return [(ending, *kind_of(s, ending)) for ending in endings(s, "app", "sidecar")]
-
-
-def kind_of(s: Snapshot, ending: Ending) -> tuple[str, Row | None]:
-    """Fault id of an ending, with the log line that decides where one does; "" when it is no fault of the container."""
-    if is_oom(s, ending):
-        return "oom_killed", None
-    if ending.reason in _LOST:
-        return "", None
-    if fault := words.of_start_message(ending.message):
-        return fault, None
-    if probe_kills(s, ending):
-        return "probe", None
-    return _kind_from_log(s, ending)
-
-
-def _kind_from_log(s: Snapshot, ending: Ending) -> tuple[str, Row | None]:
-    lines = last_lines(s, ending)
-    if line := _first(lines, words.WRONG_ARCH):
-        return "image_wrong_arch", line
-    if ending.exit_code in (126, 127):
-        return "crash_bad_command", _first(lines, words.NOT_RUNNABLE)
-    if line := _missing_variable(ending, lines):
-        return "crash_missing_env", line
-    if line := _first(lines, words.BAD_ARGUMENTS):
-        return "crash_bad_command", line
-    if ending.signal or (ending.exit_code == 0 and _first(lines, words.SIGNAL_RECEIVED)):
-        return "container_killed", _first(lines, words.SIGNAL_RECEIVED)
-    return "crash_app_exit", telling(lines)
-
-
-def _missing_variable(ending: Ending, lines: list[Row]) -> Row | None:
-    """The line that says that a variable is missing which the container's spec gives no value to."""
-    given = {item["name"] for item in ending.row["spec"].get("env") or [] if item.get("value") or item.get("valueFrom")}
-    before = ""
-    for line in lines:
-        name = words.missing_variable(line["message"] or "", before)
-        if name is not None and name not in given:
-            return line
-        before = line["message"] or ""
-    return None
-
-
-def is_oom(s: Snapshot, ending: Ending) -> bool:
-    """The kernel killed it for its memory: the runtime says so, or cAdvisor counted it and the signal fits."""
-    if ending.reason == "OOMKilled" or words.OOM_AT_START.search(ending.message):
-        return True
-    return ending.exit_code == 137 and ending.object in oom_counted(s)
-
-
-@once
-def oom_counted(s: Snapshot) -> dict[str, Row]:
-    """The first sample above zero of the counter of OOM events, by object."""
-    df = s["metrics"]
-    df = df[(df["signal"] == "oom_events_per_second") & (df["value"] > 0)].sort_values("time", kind="stable")
-    return {str(row["object"]): row for row in reversed(rows(df))}
-
-
-def probe_kills(s: Snapshot, ending: Ending) -> list[Row]:
-    """Events of the kubelet that killed this container for a failed probe."""
-    killed = events(s, "Killing", message=rf"container {re.escape(ending.container)} failed (liveness|startup) probe")
-    own = [event for event in killed if event["involved_name"] == ending.row["pod"]]
-    by_signal = ending.exit_code == 0 or ending.signal is not None
-    return [event for event in own if by_signal or _shortly_after(event["last_seen"], ending.finished_at)]
-
-
-def _shortly_after(event: datetime | None, end: datetime | None) -> bool:
-    return event is not None and end is not None and timedelta(seconds=-5) <= end - event <= _KILL_DELAY
 
 
 def began(s: Snapshot, found: Iterable[Ending]) -> datetime | None:
@@ -231,10 +149,6 @@ def telling(lines: list[Row]) -> Row | None:
     bad = [line for line in said if line["level"] in ("error", "critical") or words.ERROR.search(line["message"])]
     best = bad or said
     return best[-1] if best else None
-
-
-def _first(lines: list[Row], pattern: re.Pattern[str]) -> Row | None:
-    return next((line for line in lines if pattern.search(line["message"] or "")), None)
 
 
 def grouped_endings(found: Iterable[Found]) -> dict[str, list[Found]]:

@@ -179,6 +179,13 @@ def spec_fact(ref: str, *, time: datetime | None = None, **fields: Any) -> Fact:
     return Fact(kind="spec", object=ref, text=quoted(**fields), time=time)
 
 
+def condition_fact(ref: str, condition: Mapping[str, Any]) -> Fact:
+    """A condition of an object's status, as the API server has it."""
+    named_fields = {key: condition.get(key) for key in ("status", "reason", "message")}
+    text = quoted(condition=condition.get("type"), **named_fields)
+    return Fact(kind="status", object=ref, text=text, time=api_time(condition.get("lastTransitionTime")))
+
+
 def event_fact(row: Row) -> Fact:
     """An event's reason and message, word for word."""
     text = quoted(reason=row["reason"], message=row["message"], count=row["count"])

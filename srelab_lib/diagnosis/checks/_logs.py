@@ -61,10 +61,6 @@ class Hits:
         """The log ran without such lines before, and longer than it ever pauses between them."""
         return len(self.lines) > 1 and self.first - self.log_start >= max(SETTLED_BEFORE, 2 * max(pauses(self.lines)))
 
-    def risen_since(self, time: datetime) -> bool:
-        """None came before that time, as far as the log reaches back."""
-        return self.first >= time
-
     @property
     def ongoing(self) -> bool:
         """They still come: the last one is near the log's end."""

@@ -27,7 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
 )
 from srelab_lib.model import Fact, Snapshot
 
-_LISTENS = re.compile(
+LISTENS = re.compile(
     r"\b(?:listen(?:ing|s)?|running|serving|serves|started|bound|binding|accept(?:ing|s)?|available)\b"
     r".{0,60}?(?:\bport(?:\(s\))?[ =:]+|:)(?P<port>\d{2,5})\b(?!:)",
     re.IGNORECASE,
@@ -178,8 +178,8 @@ def _declared(s: Snapshot, probe: Probe) -> set[int]:
 
 def _listens(s: Snapshot, probe: Probe) -> tuple[set[int], list[Row]]:
     """Ports that the container says it listens on, with the lines."""
-    lines = [line for line in lines_of(s, probe.row) if _LISTENS.search(line["message"] or "")]
-    return {int(match["port"]) for line in lines if (match := _LISTENS.search(line["message"]))}, lines
+    lines = [line for line in lines_of(s, probe.row) if LISTENS.search(line["message"] or "")]
+    return {int(match["port"]) for line in lines if (match := LISTENS.search(line["message"]))}, lines
 
 
 def lines_of(s: Snapshot, row: Row) -> list[Row]:

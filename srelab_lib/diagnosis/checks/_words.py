@@ -26,9 +26,10 @@ BAD_ARGUMENTS = re.compile(
     r"|cannot find module '/|unrecognized arguments?:|unknown (?:shorthand )?flags?\b|flag provided but not defined"
     r"|unrecognized option|illegal option|invalid option\b|unknown option|error: no such command|unknown command \""
     r"|exec \S+: (?:no such file or directory|permission denied)|failed to find attribute '\w+' in '"
-    r"|error loading asgi app",
+    r"|error loading asgi app|python[\d.]*: no module named|\(LoadError\)$",
     re.IGNORECASE,
 )
+USAGE = re.compile(r"^usage\b", re.IGNORECASE)
 
 SIGNAL_RECEIVED = re.compile(
     r"\b(?:received|caught|got|handling) (?:shutdown )?signal\b|\bsig(?:term|int|kill|hup|quit)\b"

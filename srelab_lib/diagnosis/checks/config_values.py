@@ -46,6 +46,7 @@ _REJECTED = re.compile(
 
 
 _QUOTED = re.compile(r"['\"`]([^'\"`\s]{3,80})['\"`]")
+_OWN_CHANGES = ("rollout", "image")
 AFTER_EDIT = timedelta(seconds=180)
 """Mounted files reach a pod within two minutes of an edit, and a restart takes its time."""
 
@@ -91,21 +92,30 @@ def check_dead_address(s: Snapshot) -> Iterator[Finding]:
 
 def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
     """Edits of a ConfigMap, and readers of it that began to fail right after, without another change of theirs."""
-    view = net(s)
+    view, told = net(s), {finding.object for finding in check_wrong_value(s)}
     for setting in {(x.workload.ref, x.configmap): x for x in _settings(view)}.values():
-        for hit in hits(s, ERROR):
+        ref = object_ref("ConfigMap", s.namespace, setting.configmap)
+        for hit in hits(s, ERROR) if ref not in told else ():
             edit = _edit(s, setting, hit.first) if hit.object == setting.workload.ref and evident(s, hit) else None
-            if not edit or not edit.time or not hit.risen_since(edit.time) or hit.first - edit.time > AFTER_EDIT:
+            if not edit or not edit.time or not edit.time <= hit.first <= edit.time + AFTER_EDIT:
                 continue
             if not _changed_otherwise(s, hit.object, edit.time, hit.first):
-                yield _finding(s, setting, list(hit.lines), edit)
+                yield Finding(
+                    fault="configmap_wrong_value",
+                    object=ref,
+                    summary=f"{named(hit.object)} fails since {named(ref)} was edited",
+                    cause=f"ConfigMap {setting.configmap} was edited at {edit.time:%H:%M:%SZ}, just before the errors",
+                    facts=one_each([edit, *hit.facts(), *symptoms(s, hit.object)]),
+                    since=hit.first,
+                    related=(hit.object,),
+                )
 
 
 def _changed_otherwise(s: Snapshot, ref: str, edited: datetime, failed: datetime) -> bool:
     """True when the reader itself was changed about then; a restart that only sets an annotation is none."""
     df = s["changes"]
     near = df[(df["object"] == ref) & df["time"].between(edited - AFTER_EDIT, failed + SLACK)]
-    return any(not str(row["field"]).startswith(("annotations", "created")) for row in rows(near))
+    return any(not str(row["field"]).startswith("annotations") for row in rows(near[near["kind"].isin(_OWN_CHANGES)]))
 
 
 def _settings(view: Net) -> list[_Setting]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from srelab_lib.diagnosis.checks._crash_kinds import judged
 from srelab_lib.diagnosis.checks._endings import (
     Found,
     began,
     ending_facts,
     grouped_endings,
-    judged,
     recovered_from_start,
 )
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, named, one_each, spec_fact

@@ -9,7 +9,7 @@ from srelab_lib.diagnosis.checks._calls import Failure, Kind, failures
 from srelab_lib.diagnosis.checks._facts import Check, earliest, named, one_each, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
-from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, symptoms
+from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot
 
@@ -91,7 +91,7 @@ def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
     view = net(s)
     for ref, workload in view.workloads.items():
         risen = onsets_of(s, ref, "dependency_latency_p95_seconds")
-        if not risen:
+        if not risen or _users_feel_nothing(s, ref):
             continue
         asked = [x for item in view.references(workload) if (x := view.service(item.address))]
         named_in = [x for x in asked if any(x.name in str(row["series"]) for row in risen)] or asked
@@ -106,6 +106,12 @@ def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
             since=risen[0]["time"],
             related=tuple(dict.fromkeys([ref, *owners, *(service.ref for service in named_in)])),
         )
+
+
+def _users_feel_nothing(s: Snapshot, ref: str) -> bool:
+    """True when a caller's own latency and errors are measured and did not rise: a few slow calls are no incident."""
+    measured = not samples(s, ref, "latency_p95_seconds").empty
+    return measured and not onsets_of(s, ref, "latency_p95_seconds", "error_ratio")
 
 
 def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from srelab_lib.diagnosis.checks._endings import began, ending_facts, grouped_endings, judged
+from srelab_lib.diagnosis.checks._crash_kinds import judged
+from srelab_lib.diagnosis.checks._endings import began, ending_facts, grouped_endings
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,

@@ -16,6 +16,7 @@ from srelab_lib.diagnosis.checks._facts import (
     earliest,
     event_facts,
     events,
+    grouped,
     in_window,
     named,
     of_namespace,
@@ -51,11 +52,10 @@ def check_job_failed(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_cronjob_failed(s: Snapshot) -> Iterator[Finding]:
-    """CronJobs' latest finished Job: its condition Failed; and the controller's events on the schedule."""
+    """CronJobs' latest finished Job and its condition Failed, or the latest run whose pods fail again and again."""
     for cronjob in (row for row in of_namespace(s, "workloads") if row["kind"] == "CronJob" and not row["paused"]):
         runs = sorted((job for job in _jobs(s) if job["object"] == cronjob["ref"]), key=lambda job: str(job["created"]))
         done = [job for job in runs if {"Failed", "Complete"} & conditions(job).keys()]
-        missed = [event for event in events(s, *_SCHEDULING_EVENTS) if event["involved"] == cronjob["ref"]]
         if done and _failed_at(s, done[-1]):
             failed = conditions(done[-1])["Failed"]
             found = [item for job in runs for item in _pods_of(s, job)]
@@ -66,16 +66,21 @@ def check_cronjob_failed(s: Snapshot) -> Iterator[Finding]:
             failed_pods = (runs[-1]["status"] or {}).get("failed", 0)
             reason = f"the pods of its latest run fail again and again (failed={failed_pods})"
             yield _finding(s, "cronjob_failed", cronjob, runs[-1:], found, reason, strength=2)
-        elif missed and in_window(s, missed[-1]["last_seen"]):
-            yield Finding(
-                fault="cronjob_failed",
-                object=cronjob["ref"],
-                summary=f"{named(cronjob['ref'])} does not start its runs",
-                cause=clipped(missed[-1]["message"]),
-                facts=one_each(event_facts(missed)),
-                since=missed[0]["first_seen"],
-                strength=3,
-            )
+
+
+def check_cronjob_missed(s: Snapshot) -> Iterator[Finding]:
+    """The CronJob controller's events on a schedule that it cannot keep: FailedNeedsStart, UnparseableSchedule."""
+    said = [event for event in events(s, *_SCHEDULING_EVENTS) if in_window(s, event["last_seen"])]
+    for ref, missed in grouped(said, "involved").items():
+        yield Finding(
+            fault="cronjob_failed",
+            object=ref,
+            summary=f"{named(ref)} does not start its runs",
+            cause=clipped(missed[-1]["message"]),
+            facts=one_each(event_facts(missed)),
+            since=missed[0]["first_seen"],
+            strength=3,
+        )
 
 
 def _jobs(s: Snapshot) -> list[Row]:
@@ -134,4 +139,4 @@ def _job_fact(job: Row) -> Fact:
     return Fact(kind="status", object=job["ref"], text=text, time=api_time(failed.get("lastTransitionTime")))
 
 
-CHECKS: tuple[Check, ...] = (check_job_failed, check_cronjob_failed)
+CHECKS: tuple[Check, ...] = (check_job_failed, check_cronjob_failed, check_cronjob_missed)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from srelab_lib.diagnosis.checks._crash_kinds import is_oom, oom_counted
 from srelab_lib.diagnosis.checks._endings import (
     Ending,
     began,
     ending_facts,
     endings,
     grouped_endings,
-    is_oom,
-    oom_counted,
 )
 from srelab_lib.diagnosis.checks._facts import (
     Check,

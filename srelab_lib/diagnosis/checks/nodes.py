@@ -11,6 +11,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     api_time,
     clipped,
+    condition_fact,
     conditions,
     earliest,
     event_facts,
@@ -19,11 +20,10 @@ from srelab_lib.diagnosis.checks._facts import (
     named,
     of_namespace,
     one_each,
-    quoted,
     raw_objects,
 )
 from srelab_lib.diagnosis.checks._placement import Unplaced, in_state, unplaced
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Finding, Snapshot, object_ref
 
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -88,24 +88,16 @@ def _finding(
         summary=f"{named(ref)} {what}; it concerns pods of {', '.join(map(named, owners[:3]))}",
         cause=clipped(f"{condition.get('type', '')} {condition.get('reason', '')}: {words}".strip(" :")),
         facts=one_each(
-            [_condition_fact(ref, condition), *event_facts(said), *(f for i in waiting for f in i.facts(s))]
+            [
+                condition_fact(ref, condition) if condition else None,
+                *event_facts(said),
+                *(f for i in waiting for f in i.facts(s)),
+            ]
         ),
         since=earliest(since, *(event["first_seen"] for event in said)),
         strength=3 if condition else 2,
         related=tuple(owners),
     )
-
-
-def _condition_fact(ref: str, condition: dict[str, Any]) -> Fact | None:
-    if not condition:
-        return None
-    text = quoted(
-        condition=condition.get("type"),
-        status=condition.get("status"),
-        reason=condition.get("reason"),
-        message=condition.get("message"),
-    )
-    return Fact(kind="status", object=ref, text=text, time=api_time(condition.get("lastTransitionTime")))
 
 
 CHECKS: tuple[Check, ...] = (check_node_not_ready, check_node_pressure)

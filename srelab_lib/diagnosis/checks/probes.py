@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from srelab_lib.diagnosis.checks._endings import Ending, endings, last_lines, probe_kills, telling
+from srelab_lib.diagnosis.checks._crash_kinds import probe_kills
+from srelab_lib.diagnosis.checks._endings import Ending, endings, last_lines, telling
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
@@ -18,7 +19,7 @@ from srelab_lib.diagnosis.checks._facts import (
     named,
     one_each,
 )
-from srelab_lib.diagnosis.checks._probes import Probe, failing, served, wrong_question
+from srelab_lib.diagnosis.checks._probes import LISTENS, Probe, failing, served, wrong_question
 from srelab_lib.model import Fact, Finding, Snapshot
 
 _SETTLED = timedelta(seconds=30)
@@ -117,17 +118,23 @@ def _unready(s: Snapshot) -> list[Probe]:
 
 
 def _too_hasty(s: Snapshot, probe: Probe, ending: Ending | None, kills: list[Row]) -> tuple[str, list[Fact]] | None:
-    """The probe kills a program that still starts, or one that answers others meanwhile."""
+    """The probe kills a program that still starts, or one that answers others meanwhile.
+
+    One that listens and lets the probe wait may hang: that is no proof.
+    """
     if not ending or not kills:
+        return None
+    if "exceeded" in probe.message or "timeout" in probe.message.lower():
         return None
     if answered := served(s, probe):
         return "its liveness probe fails while the program answers requests", [log_fact(answered[-1])]
     began, over = ending.row["last_started_at"], ending.finished_at
     lived = (over - began).total_seconds() if began and over else float("inf")
-    if lived > probe.patience_seconds + _STOP_SECONDS:
+    lines = last_lines(s, ending)
+    if lived > probe.patience_seconds + _STOP_SECONDS or any(LISTENS.search(line["message"] or "") for line in lines):
         return None
     why = f"its liveness probe gives the program {probe.patience_seconds} s to start; it was killed after {lived:.0f} s"
-    return why, [log_fact(line) for line in last_lines(s, ending)[-1:]]
+    return why, [log_fact(line) for line in lines[-1:]]
 
 
 CHECKS: tuple[Check, ...] = (check_readiness_probe, check_liveness_probe, check_startup_probe)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from srelab_lib.diagnosis.checks._facts import (
     Check,
-    api_time,
     clipped,
+    condition_fact,
     conditions,
     earliest,
     event_fact,
@@ -18,7 +18,6 @@ from srelab_lib.diagnosis.checks._facts import (
     named,
     of_namespace,
     one_each,
-    quoted,
     raw_objects,
     rows,
     spec_fact,
@@ -80,9 +79,7 @@ def _refused(s: Snapshot, pattern: re.Pattern[str]) -> dict[str, list[Fact]]:
     for row in of_namespace(s, "workloads"):
         failure = conditions(row).get("ReplicaFailure") or {}
         if failure.get("status") == "True" and pattern.search(failure.get("message") or ""):
-            text = quoted(condition="ReplicaFailure", reason=failure.get("reason"), message=failure["message"])
-            time = api_time(failure.get("lastTransitionTime"))
-            found.setdefault(row["object"], []).append(Fact(kind="status", object=row["ref"], text=text, time=time))
+            found.setdefault(row["object"], []).append(condition_fact(row["ref"], failure))
     said = [e for e in events(s, "FailedCreate", message=pattern.pattern) if in_window(s, e["last_seen"])]
     for event in said:
         if event["object"] in found or _lacks_pods(s, event["object"]):

@@ -11,6 +11,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     api_time,
     clipped,
+    condition_fact,
     conditions,
     earliest,
     event_facts,
@@ -88,8 +89,6 @@ def _stuck(row: Row, cause: str, since: datetime | None, facts: list[Fact], *, s
         availableReplicas=row["available_replicas"],
         paused=row["paused"] or None,
     )
-    condition = quoted(condition="Progressing", reason=progress.get("reason"), message=progress.get("message"))
-    stated = Fact(kind="status", object=row["ref"], text=condition, time=api_time(progress.get("lastUpdateTime")))
     return Finding(
         fault="rollout_stuck",
         object=row["ref"],
@@ -97,7 +96,13 @@ def _stuck(row: Row, cause: str, since: datetime | None, facts: list[Fact], *, s
         if strength == 1
         else f"the rollout of {named(row['ref'])} is stuck",
         cause=cause,
-        facts=one_each([stated if progress else None, Fact(kind="status", object=row["ref"], text=counts), *facts]),
+        facts=one_each(
+            [
+                condition_fact(row["ref"], progress) if progress else None,
+                Fact(kind="status", object=row["ref"], text=counts),
+                *facts,
+            ]
+        ),
         since=since,
         strength=strength,
     )

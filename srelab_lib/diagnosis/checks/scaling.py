@@ -12,6 +12,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     api_time,
     clipped,
+    condition_fact,
     conditions,
     earliest,
     event_fact,
@@ -146,19 +147,13 @@ def _autoscaler(
         summary=f"{named(ref)} {summary}",
         cause=cause,
         facts=one_each([
-            *(_condition_fact(ref, condition) for condition in about),
+            *(condition_fact(ref, condition) for condition in about),
             Fact(kind="status", object=ref, text=counts), bounds, *map(event_fact, said[-2:]),
         ]),
         since=earliest(*(api_time(condition.get("lastTransitionTime")) for condition in about)),
         strength=strength,
         related=(object_ref(target.get("kind", ""), s.namespace, target.get("name", "")),),
     )  # fmt: skip
-
-
-def _condition_fact(ref: str, condition: dict[str, Any]) -> Fact:
-    text = quoted(condition=condition["type"], status=condition["status"], reason=condition.get("reason"),
-                  message=condition.get("message"))  # fmt: skip
-    return Fact(kind="status", object=ref, text=text, time=api_time(condition.get("lastTransitionTime")))
 
 
 CHECKS: tuple[Check, ...] = (check_scaled_to_zero, check_hpa_no_metrics, check_hpa_at_max)

@@ -35,9 +35,14 @@ _FULL = (
     r"no space left on device|\bENOSPC\b|disk quota exceeded|disk (?:is )?full|not enough (?:free )?disk space"
     r"|could not extend file|database or disk is full|insufficient disk space"
 )
+_OTHER_LIMIT = re.compile(r"inotify|fsnotify|\bwatch", re.IGNORECASE)
+"""The kernel calls a lack of watches "no space left on device" too."""
 FULL_RATIO = 0.95
 """Above it a file system is as good as full: ext4 keeps 5 % for root."""
-_GRACE_SECONDS = 20
+_FAILED = frozenset({"ProvisioningFailed", "FailedBinding", "ClaimLost", "VolumeMismatch"})
+_WAITS = frozenset({"WaitForFirstConsumer", "WaitForPodScheduled"})
+_GRACE_SECONDS, _PATIENCE_SECONDS = 20, 90
+"""A claim is new for the first; a provisioner that says nothing bad is given the second."""
 
 
 def check_pvc_missing(s: Snapshot) -> Iterator[Finding]:
@@ -78,14 +83,17 @@ def check_pvc_pending(s: Snapshot) -> Iterator[Finding]:
         said = _said(s, name)
         wanted = (claim.get("spec") or {}).get("storageClassName")
         missing_class = wanted and _classes(s) and wanted not in _classes(s)
-        if missing_class or not said or said[-1]["reason"] in ("WaitForFirstConsumer", "WaitForPodScheduled"):
+        reason = said[-1]["reason"] if said else "WaitForFirstConsumer"
+        patient = reason not in _FAILED and _age(s, claim) < _PATIENCE_SECONDS
+        if missing_class or patient or reason in _WAITS:
             continue
-        yield _finding(s, "pvc_pending", name, said, f"{said[-1]['reason']}: {clipped(said[-1]['message'])}")
+        yield _finding(s, "pvc_pending", name, said, f"{reason}: {clipped(said[-1]['message'])}")
 
 
 def check_disk_full(s: Snapshot) -> Iterator[Finding]:
     """Logs that say `no space left on device`, and volume_used_ratio of the metrics."""
-    logged = grouped(row for row in log_rows(s, _FULL, quiet=True) if in_window(s, row["time"]))
+    said = [row for row in log_rows(s, _FULL, quiet=True) if in_window(s, row["time"])]
+    logged = grouped(row for row in said if not _OTHER_LIMIT.search(row["message"]))
     used = _full_volumes(s)
     for ref in sorted(logged.keys() | used.keys()):
         lines, sample = logged.get(ref, []), used.get(ref)

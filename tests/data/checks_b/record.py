@@ -1,6 +1,7 @@
-"""Makes the payloads beside this file again, on a real cluster: applies a manifest, waits, reads what the servers say.
+"""Makes recorded payloads again, on a real cluster: applies a manifest, waits, reads what the servers say.
 
     python tests/data/checks_b/record.py --context kind-sre-lab configmap_missing dns_failure
+    python tests/data/checks_b/record.py --folder tests/data/checks oom_killed pvc_missing
 
 Nothing is written by hand: lists and logs are those of the API server. The namespace is removed afterwards.
 """
@@ -27,12 +28,21 @@ KINDS = {
     "Service": "services", "EndpointSlice": "endpointslices", "Ingress": "ingresses",
     "NetworkPolicy": "networkpolicies",
     "ConfigMap": "configmaps", "ServiceAccount": "serviceaccounts", "Role": "roles", "RoleBinding": "rolebindings",
+    "PersistentVolumeClaim": "persistentvolumeclaims", "ResourceQuota": "resourcequotas", "LimitRange": "limitranges",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers", "PodDisruptionBudget": "poddisruptionbudgets",
 }  # fmt: skip
-CLUSTER_KINDS = {"IngressClass": "ingressclasses", "ValidatingWebhookConfiguration": "validatingwebhookconfigurations"}
+CLUSTER_KINDS = {
+    "IngressClass": "ingressclasses", "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
+    "Node": "nodes", "StorageClass": "storageclasses", "PersistentVolume": "persistentvolumes",
+    "PriorityClass": "priorityclasses",
+}  # fmt: skip
 BEFORE_SECONDS = {"default": 60}
 AFTER_SECONDS = {"default": 60,
                  "webhook_unreachable": 25, "bad_input": 100, "control_noisy": 90, "control_injected": 90,
-                 "db_lock": 75, "memory_leak": 240, "cpu_throttled": 180}  # fmt: skip
+                 "db_lock": 75, "memory_leak": 240, "cpu_throttled": 180,
+                 "container_killed": 80, "cronjob_failed": 150, "evicted": 120, "hpa_no_metrics": 100,
+                 "init_container_stuck": 90, "job_failed": 100, "rollout_stuck": 110,
+                 "startup_probe_too_short": 100}  # fmt: skip
 REMOVED = {"dependency_down-gone": "deployment/cache"}
 METERED = ("memory_leak", "cpu_throttled", "control_noisy")
 PROMETHEUS = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query_range"
@@ -41,10 +51,12 @@ PROMETHEUS = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--context", default="kind-sre-lab")
+    parser.add_argument("--folder", type=Path, default=HERE)
     parser.add_argument("faults", nargs="+")
     arguments = parser.parse_args()
     for fault in arguments.faults:
-        record(Cluster(arguments.context, f"t-checks-b-{fault.lower().replace('_', '-')}"[:60].rstrip("-")), fault)
+        namespace = f"t-checks-b-{fault.lower().replace('_', '-')}"[:60].rstrip("-")
+        record(Cluster(arguments.context, namespace), fault, arguments.folder)
 
 
 class Cluster:
@@ -55,7 +67,7 @@ class Cluster:
 
     def run(self, *words: str, check: bool = True) -> str:
         command = ["kubectl", "--context", self.context, *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if check and done.returncode:
             raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
@@ -71,7 +83,7 @@ class Cluster:
         return self.run("logs", "-n", self.namespace, pod, "-c", container, "--timestamps", *flags, check=False)
 
 
-def record(cluster: Cluster, fault: str) -> None:
+def record(cluster: Cluster, fault: str, folder: Path) -> None:
     """Applies the manifests of one fault, first the healthy one where there is one, and saves the payloads."""
     cluster.run("create", "namespace", cluster.namespace)
     level = "baseline" if fault == "pod_security_denied" else "privileged"
@@ -87,15 +99,15 @@ def record(cluster: Cluster, fault: str) -> None:
         if fault in REMOVED:
             cluster.run("delete", "-n", cluster.namespace, REMOVED[fault])
         time.sleep(AFTER_SECONDS.get(fault, AFTER_SECONDS["default"]))
-        save(cluster, fault, start)
+        save(cluster, fault, start, folder)
     finally:
-        cluster.run(
-            "delete", "-n", cluster.namespace, "-f", str(MANIFESTS / f"{fault}.yaml"), "--wait=false", check=False
-        )
+        # Not all that a manifest makes goes with the namespace.
+        for made in MANIFESTS.glob(f"{fault}*.yaml"):
+            cluster.run("delete", "-n", cluster.namespace, "-f", str(made), "--wait=false", check=False)
         cluster.run("delete", "namespace", cluster.namespace, "--wait=false")
 
 
-def save(cluster: Cluster, fault: str, start: datetime) -> None:
+def save(cluster: Cluster, fault: str, start: datetime, folder: Path) -> None:
     raw = {kind: cluster.get(plural) for kind, plural in KINDS.items()}
     raw |= {kind: cluster.get(plural, namespaced=False) for kind, plural in CLUSTER_KINDS.items()}
     raw["Namespace"] = [json.loads(cluster.run("get", "namespace", cluster.namespace, "-o", "json"))]
@@ -108,7 +120,7 @@ def save(cluster: Cluster, fault: str, start: datetime) -> None:
         "logs": [log for pod in raw["Pod"] for log in logs_of(cluster, pod)],
     }
     text = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
-    (HERE / f"{fault}.json.gz").write_bytes(gzip.compress(text, mtime=0))
+    (folder / f"{fault}.json.gz").write_bytes(gzip.compress(text, mtime=0))
 
 
 def metrics(cluster: Cluster, start: datetime) -> dict[str, Any]:
@@ -126,7 +138,10 @@ def metrics(cluster: Cluster, start: datetime) -> dict[str, Any]:
 def logs_of(cluster: Cluster, pod: dict[str, Any]) -> list[dict[str, Any]]:
     """The logs of one pod's containers, the previous run's too where there was one."""
     found = []
-    for status in pod["status"].get("containerStatuses") or []:
+    for status in [
+        *(pod["status"].get("initContainerStatuses") or []),
+        *(pod["status"].get("containerStatuses") or []),
+    ]:
         for previous in (True, False) if status["restartCount"] else (False,):
             text = cluster.log(pod["metadata"]["name"], status["name"], previous=previous)
             found.append({"namespace": cluster.namespace, "pod": pod["metadata"]["name"], "container": status["name"],

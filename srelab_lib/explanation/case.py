@@ -1,0 +1,72 @@
+"""One claim before the facts that it cites: what every rule looks at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from srelab_lib.explanation.concept import Concept
+from srelab_lib.explanation.passages import Held, Names, Passage, names_of, read_claim, read_fact
+from srelab_lib.explanation.relations import links
+from srelab_lib.explanation.steering import steers
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import clauses
+from srelab_lib.model import EvidenceSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One claim before its facts."""
+
+    text: str
+    cited: tuple[str, ...]
+    about: str
+    evidence: EvidenceSet
+
+    @cached_property
+    def names(self) -> Names:
+        """Every object of the incident."""
+        return names_of(self.evidence)
+
+    @cached_property
+    def claim(self) -> Passage:
+        """The claim, read."""
+        return read_claim(self.text, self.names)
+
+    @cached_property
+    def held(self) -> list[Held]:
+        """The cited facts, read; without those that tell their reader what to say."""
+        items = [self.evidence[item] for item in self.cited]
+        return [read_fact(item, self.names) for item in items if not steers(item.text)]
+
+    @cached_property
+    def parts(self) -> list[Passage]:
+        """The claim's causes, effects and clauses: each may speak of another object."""
+        pieces = [piece for link in links(self.claim.plain) for piece in link[:2]] or [self.claim.plain]
+        return [Passage(clause, self.names.peculiar) for piece in pieces for clause in clauses(piece)]
+
+    @cached_property
+    def concepts(self) -> list[Concept]:
+        """What of the vocabulary the claim speaks of."""
+        return [concept for concept in CONCEPTS if concept.said.search(self.claim.spread)]
+
+    @cached_property
+    def uncovered(self) -> str:
+        """The claim's spread text without what the vocabulary knows."""
+        text = self.claim.spread
+        for concept in self.concepts:
+            text = concept.said.sub(_without_ends, text)
+        return text
+
+
+def _without_ends(match: re.Match[str]) -> str:
+    """A match blanked; of a long one only its ends, which the pattern names: what lies between may be anything."""
+    first, *between, last = match[0].split(" ") if " " in match[0] else (match[0], "")
+    return " ".join(["·", *(between if len(between) > 1 else []), "·"])
+
+
+def speaks(concept: Concept, held: Sequence[Held]) -> bool:
+    """True when one of the facts has the concept, with whatever sign."""
+    return any(concept.held.search(fact.spread) for fact in held)

@@ -1,0 +1,96 @@
+"""What a concept of the vocabulary is, how one is written down, and the course of a failure that orders them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["topic", "event", "state"]
+
+CHANGED, DECLARED, ENDED, REPEATED, UNREADY, FELT, REPORTED = range(7)
+"""Where something stands in the course of a failure: what was changed or declared, how the process ended, that it did so
+again and again, that it gets no traffic, what users felt, what controllers and alerts say about all of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concept:
+    """One thing that is spoken of.
+
+    Attributes:
+        name: for people: `says "{name}"`.
+        said: how a claim says it.
+        held: how a fact says it, where it has further words.
+        denied: how a fact says that a state does not hold.
+        affirmed: how a claim says that a state holds, where its mere mention does not.
+        stage: its place in the course of a failure, first and last where that varies, None where it says nothing.
+    """
+
+    name: str
+    kind: Kind
+    said: re.Pattern[str]
+    held: re.Pattern[str]
+    denied: re.Pattern[str] | None = None
+    affirmed: re.Pattern[str] | None = None
+    stage: int | tuple[int, int] | None = None
+
+
+def topic(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+    return Concept(name=name, kind="topic", said=_any(said), held=_any(said, held), stage=stage)
+
+
+def event(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+    return Concept(name=name, kind="event", said=_any(said), held=_any(said, held), stage=stage)
+
+
+def state(
+    name: str, said: str, held: str, denied: str, stage: int | tuple[int, int] | None = None, affirmed: str = ""
+) -> Concept:
+    return Concept(
+        name=name,
+        kind="state",
+        said=_any(said),
+        held=_any(held),
+        denied=_any(denied),
+        affirmed=_any(affirmed) if affirmed else None,
+        stage=stage,
+    )
+
+
+def earliest(concept: Concept) -> int | None:
+    """The first place in the course of a failure at which it can stand: what a cause is judged by."""
+    return concept.stage[0] if isinstance(concept.stage, tuple) else concept.stage
+
+
+def latest(concept: Concept) -> int | None:
+    """The last place at which it can stand: what an effect is judged by."""
+    return concept.stage[1] if isinstance(concept.stage, tuple) else concept.stage
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns if pattern))
+
+
+IN_CLAUSE = r"[^.;,]{0,40}?"
+USERS = r"(?:requests?|users?|clients?|callers?|customers?|calls?|traffic|quer(?:y|ies))(?! (?:rate|volume|count))"
+FAILS = r"(?:fail\w*|errors?|lost|reject\w*|broke\w*|unsuccessful)"
+SETTING = (
+    r"(?:limits?|ceiling|cap|budget|allowance|ports?|replicas?|images?|variables?|selectors?|size|"
+    r"time ?outs?|settings?|quotas?|thresholds?|config\w*|commands?|probes?|pool|"
+    r"(?:memory|cpu|resource) requests?)"
+)
+ALTERED = r"(?:increas|reduc|decreas|lower|rais|cut|shr[aiu]nk|slash|halv|doubl|bump|tighten|drop)\w*"
+DIED = r"previous=?true|traceback|\w+error\b|fatal|panic"
+WELL = (
+    r"\bhealthy\b|succe(?:ss|ed)|completed|recover|ready\W{0,2}true|\b200\b|passed|phase\W?running|"
+    r"is running|status\W?ok|available\W{0,2}true|exit code\W?0\b"
+)
+TROUBLE = (
+    r"error|\berr\b|exception|fail|\b5\d\d\b|traceback|panic|fatal|critical|oom|kill|crash|"
+    r"back off|unhealthy|denied|refused|"
+    r"time ?out|timed out|missing|not found|exit code\W?[1-9]|insufficient|unavailable|evict|"
+    r"forbidden|not ready|throttl|"
+    r"no such|unable|can not|could not|deadlock|exhaust|warning|invalid|expired|exceeded|violat|"
+    r"conflict|stuck|pending|not exist|waiting for"
+)
+

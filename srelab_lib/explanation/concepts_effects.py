@@ -1,0 +1,167 @@
+"""What programs and their users see, what was changed, and what controllers say."""
+
+from __future__ import annotations
+
+from srelab_lib.explanation.concept import ALTERED, CHANGED, DECLARED, ENDED, FAILS, FELT, IN_CLAUSE, REPORTED, SETTING, TROUBLE, USERS, WELL, Concept, event, state, topic
+
+EFFECTS: tuple[Concept, ...] = (
+    # application
+    event(
+        "requests fail",
+        rf"\b{USERS}\b{IN_CLAUSE}\b{FAILS}|\b{FAILS}{IN_CLAUSE}\b(?:requests?|responses?|users)\b|"
+        rf"\b5xx\b|"
+        r"\berror (?:ratio|rate|share)\b|server errors?|http errors?|error rates",
+        r"error ratio|errors? (?:rate|total|per)|\b50\d\b|5xx|request\w* (?:fail|error)|"
+        r"fail\w* requests?|bad gateway|internal server error",
+        FELT,
+    ),
+    event(
+        "the job fails",
+        r"\bjobs? (?:\w+ )?fail\w*|\bfail\w* (?:\w+ )?jobs?\b",
+        r"failed=|backoff ?limit|job.*fail|fail.*job",
+        (FELT, REPORTED),
+    ),
+    topic(
+        "requests",
+        rf"\b{USERS}\b|\bresponses?\b",
+        r"request|traffic|error ratio|latency|http|\brps\b|5xx|user|client|\"(?:get|post|put) |"
+        r"in flight|query|upstream|"
+        r"call|quer|endpoint|\bservice\b|time ?out|timed out|connect",
+    ),
+    topic(
+        "latency",
+        r"\blatenc\w*|\bslow\w*|response times?|\bsluggish\w*|took (?:too )?long\w*|(?<!no )\blonger\b",
+        r"latency|slow|took|\bp9\d|seconds|duration|\d ?ms\b|delay|time ?out|timed out|long",
+        (ENDED, FELT),
+    ),
+    event(
+        "errors",
+        r"\berrors?\b|\bexceptions?\b|\bfail\w*|\btrace ?back\w*|stack ?traces?|\bpanic\w*|\bfaults?\b|"
+        r"\bbroken\b|\bbroke\b|\bproblems?\b|\bissues?\b|"
+        r"\btrouble\b",
+        TROUBLE,
+        (ENDED, FELT),
+    ),
+    topic(
+        "an exception",
+        r"\bexceptions?\b|\btrace ?back\w*|stack ?traces?|\bunhandled\b|\buncaught\b",
+        r"exception|traceback|error\b|stack|panic|fatal",
+    ),
+    topic("a retry", r"\bretr(?:y|ies|ied|ying)\b", r"\bretr"),
+    topic("a pool", r"\bpools?\b", r"pool"),
+    event("deadlocked", r"\bdead ?lock\w*|\block(?:s|ed|ing)?\b", r"lock"),
+    topic(
+        "a database",
+        r"\bdatabases?\b|\bdb\b|\bsql\b",
+        r"database|\bdb\b|sql|postgres|mysql|mongo|relation|column|\btable\b|transaction|envname|"
+        r"psycopg|jdbc|operational error|for user|\bpool",
+    ),
+    topic("a schema", r"\bschemas?\b|\bcolumns?\b|\bmigrat\w*", r"schema|column|relation|migrat|\btable\b"),
+    topic("a rate limit", r"rate ?limit\w*|too many requests|\b429\b"),
+    event(
+        "a development server",
+        r"development (?:web )?server|\bdev(?:elopment)? (?:web )?server|\bdebug mode\b|"
+        r"\bbuilt ?in server\b",
+        r"werkzeug|serving flask",
+        DECLARED,
+    ),
+    topic("production", r"\bproduction\b|\bwsgi\b", r"production|wsgi|development server"),
+    topic(
+        "a dependency",
+        r"\bdependenc(?:y|ies)\b|\bdownstream\b",
+        r"dependency|upstream|refused|time ?out|backend|database|envname|host",
+    ),
+    topic(
+        "what people meant or did",
+        r"\b(?:approv|decid|confirm|agre[ei]|intend|intention|deliberate|sabotag|malicious|hack|attack|"
+        r"accident|negligen|blam)\w*|on purpose|"
+        r"by mistake",
+    ),
+    # changes and controllers
+    event(
+        "changed",
+        r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
+        r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
+        r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\b(?:was|were|been|got|"
+        r"newly) created\b|\bcreation of\b|\brenam\w*|\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
+        r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
+        r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
+        r"fail|stall|block|not|never|hang|exceed|progress))|"
+        rf"\b{SETTING}\b{IN_CLAUSE}\b{ALTERED}|\b{ALTERED} (?:\w+ ){{0,4}}?{SETTING}\b",
+        r"kind change|went from|from \S+ to \S+|->|→|lower|rais|reduc|scal|commit|revision|created|"
+        r"rolled|deleted|removed|added|updated|marking for deletion",
+        CHANGED,
+    ),
+    event(
+        "stayed the same",
+        r"\b(?:stay|remain|held|kept|keep)\w* (?:at|the same|unchanged|constant|flat|low|steady|below|"
+        r"under)\b|\bunchanged\b",
+        r"\bstays?\b|remain|unchanged|constant|steady",
+    ),
+    event(
+        "traffic fell",
+        r"\b(?:drop|fall|declin|decreas|dip|loss)\w* (?:in|of) (?:\w+ ){0,2}?(?:traffic|requests?|"
+        r"request rate|load|throughput)\b|"
+        r"\b(?:traffic|requests?|request rate|throughput)\b[^.;,]{0,20}?\b(?:drop|fell|fall|declin|"
+        r"decreas|dip)\w*",
+        r"(?:request|traffic|throughput).*went from|receive bytes.*went from",
+        FELT,
+    ),
+    event(
+        "exceeded", r"\bexceed\w*|\bsurpass\w*", r"exceed|over|more than|reached|above|\boom|too many|deadline|limit"
+    ),
+    topic("a commit", r"\bcommit\w*|\bgit\b", r"commit|\bgit\b|revision"),
+    topic(
+        "a rollout",
+        r"\broll(?:s|ed|ing)? ?outs?\b|\bdeploy(?:ed|s|ing)\b|\breleas\w*|\brevisions?\b|\bupgrad\w*|"
+        r"\bversions?\b|roll(?:ed|s|ing)? back",
+        r"roll|deploy|revision|release|image|replica ?set|progress|change|generation|updated|version",
+    ),
+    event(
+        "the rollout is stuck",
+        r"\b(?:roll ?out|deployment)\b[^.;,]{0,25}\b(?:stuck|stall\w*|not progress\w*|not finish\w*|"
+        r"never complet\w*|blocked|hang\w*|tim(?:ed|es|ing) out)|"
+        r"\b(?:stuck|stalled|blocked|failed|hanging) (?:roll ?out|deployment)",
+        r"progress deadline|not progress",
+        REPORTED,
+    ),
+    topic("scaling", r"\bscal\w*|\breplicas?\b", r"scal|replica"),
+    state("it is bound", r"\b(?:un)?bound\b", r"phase\W?bound|is bound", r"pending|unbound|not bound|not found"),
+    state(
+        "it is accepted",
+        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b|\bpermitted\b|\bvalid\b|\bauthorized\b",
+        r"accepted|allowed\W?true|succe|\b200\b|valid until",
+        r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"
+        r"exceed|violat|can not|limit|oom|deny|no rules",
+    ),
+    state(
+        "it can",
+        r"\bcan (?!not\b|no\b|never\b|hardly\b|only\b|barely\b|be (?:seen|explained|traced|read)\b)\w+|"
+        r"\bable to\b",
+        WELL,
+        TROUBLE,
+    ),
+    topic("a Deployment", r"\bdeployments?\b", r"deploy|roll ?out|replica ?set"),
+    topic("a StatefulSet", r"\bstateful ?sets?\b", r""),
+    topic("a DaemonSet", r"\bdaemon ?sets?\b", r""),
+    topic("a ReplicaSet", r"\breplica ?sets?\b", r"deployment"),
+    topic("an autoscaler", r"\bauto ?scal\w*|\bhpas?\b", r"auto ?scal|hpa|horizontal"),
+    topic("a disruption budget", r"\bdisruption\b|\bpdbs?\b", r"disruption|pdb"),
+    topic("Argo CD", r"\bargo\w*|out of sync|\bsync\w*|\bdrift\w*", r"argo|sync|application"),
+    topic("an init container", r"\binit(?:iali[sz]ation)? (?:container|step|phase)s?\b", r"\binit"),
+    topic("a cron job", r"\bcron\w*", r"cron"),
+    topic("a log", r"\blogs?\b|\blogged\b|\blogging\b|\bprint(?:s|ed)\b", r"kind log|\blogs?\b"),
+    topic("an alert", r"\balerts?\b|\balarms?\b|\bfiring\b", r"kind alert|alert", REPORTED),
+    state(
+        "it is well",
+        r"\bhealth(?:y|ily)\b(?! check)|\bunhealthy\b|\bstable\b|\bstay\w* up\b|\bkeep\w* running|"
+        r"\bsurviv\w*|\brecover\w*|"
+        r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|"
+        r"perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
+        r"as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
+        r"ing)?\b(?! the| through| on| to| by| it)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
+        r"\bfinish(?:ed|es)\b",
+        WELL,
+        TROUBLE,
+    ),
+)

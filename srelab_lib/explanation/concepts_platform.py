@@ -1,0 +1,165 @@
+"""Probes and traffic, network, configuration, access and scheduling."""
+
+from __future__ import annotations
+
+from srelab_lib.explanation.concept import DECLARED, ENDED, FELT, UNREADY, Concept, event, state, topic
+
+PLATFORM: tuple[Concept, ...] = (
+    # probes, traffic
+    topic("readiness", r"\breadiness\b", r"\bready|unhealthy"),
+    topic("liveness", r"\bliveness\b"),
+    topic("a startup probe", r"\bstart ?up (?:probe|check)"),
+    topic("a probe", r"\bprob(?:e|es|ing|ed)\b|health ?checks?\b", r"probe|health"),
+    topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),
+    state(
+        "ready",
+        r"\b(?:un)?ready\b(?! to)",
+        r"\bready\W{0,2}true|(?:is|are|became|becomes) ready|\b([1-9]\d*)/\1\b|ready replicas\W?[1-9]",
+        r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|ready status\W?(?:unknown|false)|"
+        r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
+        r"crash loop|"
+        r"no ready|back off|\boom|creating|err image|pull back",
+        UNREADY,
+    ),
+    state(
+        "available",
+        r"\b(?:un)?availab\w*(?! memory)",
+        r"available\W{0,2}true|is available|are available|replicas available|available replicas\W?[1-9]",
+        r"available\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|unavailab|not available|"
+        r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"
+        r"minimum availability|crash loop|node memory available",
+        UNREADY,
+    ),
+    event("endpoints", r"\bendpoints?\b", r"", UNREADY),
+    topic("a selector", r"\bselect\w*|\blabels?\b", r"selector|label|node affinity|match labels", DECLARED),
+    state(
+        "it matches",
+        r"\b(?:mis)?match\w*",
+        r"\bmatches (?!no|0)[1-9a-z]|matched|matching pods",
+        r"mismatch|match\w* (?:no|none|0|nothing)|not match|n't match|no match|matching (?:pods|"
+        r"endpoints)\W{0,2}(?:0|none)|no pod|no node",
+        DECLARED,
+    ),
+    # network
+    topic(
+        "DNS",
+        r"\bdns\b|name resolution|name look ?ups?",
+        r"dns|resolv|no such host|lookup|nxdomain|name or service|getaddrinfo|eai_|servfail|unknown host",
+    ),
+    state(
+        "the name is resolved",
+        r"\bresolv(?:e|es|ed|ing|able)\b|\blook(?:s|ed|ing)? ?up\b",
+        r"\bresolved\b",
+        r"no such host|nxdomain|resolv|servfail|temporary failure|name or service not known|"
+        r"getaddrinfo|unknown host|lookup",
+        (ENDED, FELT),
+        r"(?:can|could|is|are|was|were|successfully|does|do|did) (?:be )?(?:\w+ )?resolv|"
+        r"resolves (?:\w+ly|fine|well|to)",
+    ),
+    event(
+        "refused",
+        r"\brefus\w*|\breject\w*",
+        r"refus|reject|denied|forbid|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
+        r"x509|expired|invalid|\b40[13]\b",
+        (ENDED, UNREADY),
+    ),
+    event(
+        "timed out",
+        r"\btime[ds]? ?out\b|\btime ?outs?\b|\bdeadline\b|\bhang(?:s|ing)?\b|\bhung\b",
+        r"time ?out|timed out|deadline|etimedout|too long",
+        (ENDED, UNREADY),
+    ),
+    topic(
+        "a connection",
+        r"\bconnect\w*|\bcontact\w*|\bunreachable\b|\breachable\b",
+        r"connect|refused|unreachable|time ?out|timed out|no route|\bdial\b|no such host|econn|socket|"
+        r"\b50[234]\b|upstream|reset",
+    ),
+    topic("a network policy", r"network ?polic\w*|\begress\b|\bfirewall\w*", r"network ?polic|egress"),
+    topic("an ingress", r"\bingress\w*"),
+    topic("TLS", r"\btls\b|\bssl\b|\bcertificates?\b|\bcerts?\b|\bx\.?509\b", r"tls|ssl|certificate|x509|handshake"),
+    event("expired", r"\bexpir\w*|no longer valid", r"expir|not valid after|not after"),
+    topic("an upstream", r"\bupstreams?\b", r"upstream|backend|dependency"),
+    # configuration and access
+    topic("a ConfigMap", r"config ?maps?\b", "", DECLARED),
+    topic("a Secret", r"\bsecrets?\b", "", DECLARED),
+    topic(
+        "configuration",
+        r"\b(?:mis)?config\w*|\bsettings?\b",
+        r"config|\benv\b|setting|probe|selector|\bport|command|limit|variable|spec|value|flag|"
+        r"\bargs?\b|envname|kind change|kind spec",
+        DECLARED,
+    ),
+    topic(
+        "an environment variable",
+        r"\benv(?:ironment)?(?: variables?)?\b|\bvariables?\b",
+        r"\benv\b|environ|variable|envname|key ?error",
+        DECLARED,
+    ),
+    topic(
+        "a command",
+        r"\bcommands?\b|\bentry ?point\b|\bexecutables?\b|\bbinar(?:y|ies)\b",
+        r"command|\bexec|no such file|\bargs?\b|entrypoint|runc|binary",
+        DECLARED,
+    ),
+    topic(
+        "the architecture",
+        r"\barchitectur\w*|exec format|\barm64\b|\bamd64\b|\bcpu type\b",
+        r"exec format|architectur|platform|\barm|\bamd",
+        DECLARED,
+    ),
+    state(
+        "it exists",
+        r"\bthere (?:is|are|was|were) no\b|no longer (?:there|present|set|defined|exists?)\b|"
+        r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b|\babsent\b|"
+        r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
+        r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
+        r"there|given)\b|no such|\bpresent\b",
+        r"\bexists\b|already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
+        r"missing|not (?:be )?(?:found|set|defined|exist|present|provided)|no such|undefined|unset|"
+        r"required|not exist|absent|key ?error|nxdomain|\b404\b|"
+        r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
+        r"empty|no resources|insufficient",
+        DECLARED,
+        r"\bexists\b|\bdoes exist|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
+        r"set)\b(?! (?:to|at|as|from|by|up|in|on|too)\b)|"
+        r"\b(?:was|were|is|been) found\b(?! (?:to|in|on|at|by)\b)",
+    ),
+    topic(
+        "permission",
+        r"\bpermi\w*|\brbac\b|\bauthoriz\w*|\bunauthoriz\w*|\bforbid\w*|\bprivileg\w*|\bnot allowed\b|"
+        r"\bdenied\b|\bdenies\b",
+        r"forbid|rbac|permission|denied|authoriz|can not (?:get|list|create|watch|update|patch|delete)|"
+        r"\b40[13]\b|not allowed|privileg|violat",
+        (ENDED, FELT),
+    ),
+    topic(
+        "credentials",
+        r"\bpasswords?\b|\bcredentials?\b|\bauthenticat\w*|\blog ?in\b|\btokens?\b",
+        r"password|credential|authenticat|\b401\b|login|token|access denied|secret",
+    ),
+    topic("a service account", r"service ?accounts?"),
+    topic("a webhook", r"\bwebhooks?\b|\badmission\b"),
+    topic("pod security", r"pod ?security|security (?:policy|standard|context)\w*|\bprivileged\b"),
+    # scheduling
+    state(
+        "it is scheduled",
+        r"\b(?:un)?schedul(?:e|es|ed|able|ing)\b|\bplaced? (?:on|onto)\b|\bfit(?:s|ted)? (?:on|onto|"
+        r"any|the)\b",
+        r"successfully assigned|pod ?scheduled\W{0,2}true|(?:is|was|were|are) scheduled",
+        r"fail\w* ?scheduling|unschedulable|nodes are available|not be scheduled|"
+        r"pod ?scheduled\W{0,2}false|pending|cordon",
+        ENDED,
+    ),
+    event(
+        "pending",
+        r"\bpending\b|\bstuck\b|\bwaiting\b|\bblocked\b|\bstall\w*",
+        r"pending|waiting|not ready|creating|back ?off|stuck|progress deadline|initializing|"
+        r"unschedulable|fail\w* ?scheduling|nodes are available|block|"
+        r"not progress|ready\W{0,2}(?:false|0)|err image",
+    ),
+    topic("a node", r"\bnodes?\b", r"node|worker|kubelet"),
+    topic("a taint", r"\btaint\w*|\btolerat\w*", r"taint|tolerat"),
+    topic("affinity", r"\baffinity\b"),
+    event("cordoned", r"\bcordon\w*|\bdrain\w*", r"cordon|drain|unschedulable"),
+)

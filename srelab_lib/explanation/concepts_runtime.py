@@ -1,0 +1,137 @@
+"""How processes end, what they use up, and the images that they are made from."""
+
+from __future__ import annotations
+
+from srelab_lib.explanation.concept import DECLARED, DIED, ENDED, FELT, IN_CLAUSE, REPEATED, Concept, event, state, topic
+
+RUNTIME: tuple[Concept, ...] = (
+    # how a process ends
+    event(
+        "out of memory",
+        r"\boom\b|oom ?kill\w*|out of (?:ram|memory)|memory (?:\w+ )?(?:exhaust\w*|starvation)|"
+        r"exhaust\w* (?:\w+ ){0,2}memory|"
+        r"(?:exceed|surpass|overr[au]n|overst[eo]p|outgr[eo]w|overshoot|overshot|break|broke|breach|"
+        r"blow|blew|hit|hits|reach|cross|"
+        r"went over|go over|goes over|gone over|above|beyond|more (?:memory )?than|past|over)\w* (?:\w+ ){0,4}?memory"
+        r"(?: (?:limit|ceiling|cap|budget|allowance))?|"
+        r"memory (?:usage |use |consumption |demand |footprint )?(?:\w+ )?(?:exceed|surpass|overr[au]n|"
+        r"went over|went past)\w*|"
+        r"memory [^.;,]{0,30}?(?:reach|hit|hits|cross|touch)\w* (?:the|its|their|that|"
+        r"an?) (?:\w+ )?(?:limit|ceiling|cap|maximum)|"
+        r"(?:too much|not enough|insufficient|lack of|more) memory|mem(?:ory)? limit too low|"
+        r"(?:us|need|want|ask|consum|allocat)\w* more (?:memory )?than (?:it|the|its)\b",
+        r"oom|memory cgroup|can ?not allocate memory",
+        ENDED,
+    ),
+    event(
+        "killed",
+        r"\bkill(?:s|ed|ing|er)?\b|\bsigkill\b|\bsigterm\b|terminated by|shot down",
+        r"oom|\b137\b|\b143\b|evict|preempt|signal",
+        ENDED,
+    ),
+    topic("the kernel", r"\bkernel\b|operating system", r"oom|sigkill|\b137\b"),
+    event(
+        "crashed",
+        r"\bcrash(?!loop| loop)\w*|\bdie[sd]?\b|\bdying\b|fell over|falls over|went down(?! from| to|"
+        r" by)|collaps\w*\b(?! to| from| by)|\b(?:is|are|was|were|be) down\b",
+        r"crash|exit code\W?[1-9]|exited|terminated|oom|kill|back off restarting|panic|fatal|"
+        r"no endpoints|refused|unavailable|"
+        r"went from 1 to 0|" + DIED,
+        ENDED,
+    ),
+    event(
+        "exited",
+        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|\bends?\b(?! with)|\bended\b|"
+        r"\bstopp(?:ed|ing)\b|\bstops?\b|"
+        r"shut(?:s|ting)? ?down",
+        r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|" + DIED,
+        ENDED,
+    ),
+    topic("exit code", r"exit (?:code|status)|return code", r"exit|code", ENDED),
+    event(
+        "crash loop",
+        r"crash ?loop\w*|back ?off|restart loop|(?:keeps?|kept|keeping) (?:on )?(?:being |"
+        r"getting )?(?:crash|restart|dying|kill|exit|"
+        r"fall|stopp)\w*|(?:repeated|continuous|constant|continual|endless|"
+        r"perpetual)(?:ly)? (?:being )?(?:crash|restart|kill|exit)\w*|"
+        r"(?:crash|restart|kill|exit)\w* (?:over and over|again and again|repeatedly|continuously|"
+        r"constantly|in a loop)|\bloop(?:s|ing)?\b",
+        r"restart count\W?(?:[2-9]|\d\d)|restarted (?:[2-9]|\d\d)",
+        REPEATED,
+    ),
+    event(
+        "restarted", r"\brestart\w*|started again|start(?:s|ed|ing)? (?:it )?over", r"crash ?loop|back ?off", REPEATED
+    ),
+    event("evicted", r"\bevict\w*", "", ENDED),
+    event("preempted", r"\bpre ?empt\w*|higher priority", r"priority", ENDED),
+    topic("a signal", r"\bsignals?\b|\bsig(?:abrt|bus|ill|quit|int)\b", r"signal|\b13[479]\b|\b143\b|oom"),
+    topic(
+        "a segmentation fault",
+        r"\bsigsegv\b|\bseg(?:mentation )?fault\w*",
+        r"sigsegv|segmentation|\b139\b|signal\W?11\b",
+    ),
+    # resources
+    topic(
+        "memory",
+        r"\bmemory\b|\bram\b|\bheap\b|\brss\b",
+        r"memory|oom|\d ?[kmg]i\b|\d ?[kmg]i?b\b|heap|\brss\b",
+        DECLARED,
+    ),
+    topic(
+        "a limit",
+        r"\blimit\w*|\bceiling\b|\bcap(?:ped|s)?\b|\ballowance\b|upper bound|\bbudget\b|\bmaximum\b",
+        r"limit|quota|\bmax|\bcap\b|\d/\d",
+        DECLARED,
+    ),
+    topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b", r"cpu|cores|throttl"),
+    event("throttled", r"\bthrottl\w*", "", ENDED),
+    event(
+        "leaked",
+        r"\bleak\w*|grow\w* (?:\w+ )?without (?:a )?(?:bound|limit|end)|(?:steadi|continuous|"
+        r"constant)ly (?:grow|ris|climb|increas)\w*|"
+        r"(?:grow|ris|climb|increas)\w* (?:steadily|continuously|constantly)",
+        r"leak|went from|grow|rising|rises|climb|slope|per (?:minute|hour)",
+        DECLARED,
+    ),
+    event(
+        "exhausted",
+        r"\bexhaust\w*|used up|\bfull\b|deplet\w*|\bran out\b|\bruns? out\b|\bran dry|saturat\w*|"
+        r"overload\w*|overwhelm\w*",
+        r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"
+        r"saturat|overflow|at max",
+        (ENDED, FELT),
+    ),
+    topic(
+        "disk or volume",
+        r"\bdisks?\b|\bstorage\b|\bfile ?system\w*|\bvolumes?\b|no space|\bpvcs?\b|volume claim\w*",
+        r"disk|storage|file ?system|volume|no space|\bpvc|persistent|mount",
+    ),
+    topic("a mount", r"\bmount\w*|\battach\w*", r"mount|volume|attach", (ENDED, ENDED)),
+    topic("pressure", r"\bpressure\b"),
+    topic("a quota", r"\bquotas?\b"),
+    topic("a limit range", r"limit ranges?"),
+    state(
+        "there is enough",
+        r"\b(?:in)?sufficient\b|\benough\b|too few|\bshort of\b|\bshortage\b|\black of\b",
+        r"(?<!in)sufficient|(?<!not )enough",
+        r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"
+        r"nodes are available",
+    ),
+    # images
+    topic("an image", r"\bimages?\b|\btags?\b|\bmanifest\b", r"image|manifest|\btag\b"),
+    topic("the registry", r"\bregistr\w*", r"registry|pull|docker\.io|repositor|\.\w+/\w"),
+    state(
+        "the image can be pulled",
+        rf"\b(?:pull|download|fetch|retriev)\w*{IN_CLAUSE}\b(?:images?|tags?)|\b(?:images?|"
+        rf"tags?)\b{IN_CLAUSE}\b(?:pull|download|fetch|"
+        r"retriev)\w*|\bpull(?:s|ed|ing)?\b|image ?pull\w*|err image\w*",
+        r"successfully pulled|already present|image pulled",
+        r"err image|image ?pull ?back|pull ?back ?off|fail\w* to pull|pull\w* (?:access )?(?:denied|"
+        r"failed)|never pull|manifest unknown|not present|"
+        r"pull[^.;]*(?:not found|fail|error)|back off pulling|inspect image",
+        ENDED,
+        r"(?:was|were|been|is|got|has|have|had|successfully|can be|could be) (?:\w+ )?(?:pull|download|"
+        r"fetch|retriev)ed|success\w*|"
+        r"pull\w* (?:fine|well|completed|worked)",
+    ),
+)

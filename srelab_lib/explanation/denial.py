@@ -1,0 +1,96 @@
+"""What a text denies: how far `not`, `no` and `without` reach, and which words deny by themselves."""
+
+from __future__ import annotations
+
+import re
+
+from srelab_lib.explanation.concept import Concept
+from srelab_lib.explanation.words import clause_at
+
+_NOT = re.compile(
+    r"\b(?:not(?! only| just| enough)|never|no longer|hardly|neither|none of|(?:0|"
+    r"zero) (?:out )?of|nothing|unrelated to|independent of|rul(?:e|es|ed|ing) out|"
+    r"exclud\w*|avoid\w*)\b"
+)
+_NO = re.compile(
+    r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|free (?:of|from)|instead of|"
+    r"rather than)\b"
+)
+_WITHOUT = re.compile(r"\bwithout\b")
+_DENIES = re.compile(f"{_NOT.pattern}|{_NO.pattern}|{_WITHOUT.pattern}")
+_ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
+_FALSE_AFTER = re.compile(
+    r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are|has|have|had|did|does|do|could|"
+    r"can)\W+)?(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|"
+    r"absent\b|ruled out|(?:been )?excluded)"
+)
+_FAILED = re.compile(
+    r"\bfail\w*|\bunable\b|\berr(?:or)?s?\b|\brefus\w*|\bdeni\w*|\breject\w*|\bproblem\w*|"
+    r"\bprevent\w*|\bstop\w*|\bblock\w*|\bunsuccessful\w*"
+)
+_INHERENT = re.compile(
+    r"^un|^mis|\bmissing|\bmisses|absent|absence|\black|undefined|unset|non ?exist|no such|"
+    r"there (?:is|are|was|were) no|back ?off|err image|never|unhealthy|^insufficient|too few|short"
+)
+_OPEN = re.compile(
+    r"\b(?:until|unless|whether|if|try|tries|tried|trying|attempt\w*|wait\w*|want\w*|needs?|needed|"
+    r"expect\w*|supposed|should|would|"
+    r"to (?:be|become|get)|in order to|before|asks?|asked|checks?|looks? for|that|which|"
+    r"who)\s+(?:\w+\s+){0,3}$|\bthan\b[^,;]*$"
+)
+_NEAR_WORDS, _NEXT_WORDS, _BESIDE_WORDS = 8, 4, 3
+"""How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
+
+
+def signs(concept: Concept, text: str) -> set[bool | None]:
+    """With which signs a claim's spread text speaks of an event or state; None where it leaves that open."""
+    return {_sign(concept, text, match) for match in concept.said.finditer(text)}
+
+
+def event_signs(concept: Concept, text: str) -> set[bool]:
+    """With which signs a fact's spread text has an event."""
+    return {not _denied(text, match.start(), match.end()) for match in concept.held.finditer(text)}
+
+
+def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
+    denied = _denied(text, match.start(), match.end())
+    if concept.kind == "event":
+        return not denied
+    before, after = clause_at(text, match.start(), match.end())
+    near_before, near_after = _near(before, last=True), _near(after, last=False)
+    if _INHERENT.search(match[0]):
+        return denied and not re.search(r"\bnot\b|back ?off|err image", match[0])
+    if (
+        denied
+        or _FAILED.search(near_before)
+        or _FAILED.search(near_after)
+        or _DENIES.search(f"{match[0]} {near_after}")
+    ):
+        return False
+    if _OPEN.search(text[: match.start()]):
+        return None
+    if concept.affirmed is not None and not concept.affirmed.search(f"{near_before} {match[0]} {near_after}"):
+        return None
+    return True
+
+
+def is_denied(text: str, match: re.Match[str]) -> bool:
+    """True when a match in a spread text is denied within its clause."""
+    return _denied(text, match.start(), match.end())
+
+
+def _denied(text: str, start: int, end: int) -> bool:
+    before, after = clause_at(text, start, end)
+    near = _near(before, last=True)
+    tail = before.split()
+    denied = (
+        _NOT.search(near)
+        or _NO.search(" ".join(tail[-_NEXT_WORDS:]))
+        or _WITHOUT.search(" ".join(tail[-_BESIDE_WORDS:]))
+    )
+    return bool(denied or _ZERO_BEFORE.search(before) or _FALSE_AFTER.search(after))
+
+
+def _near(text: str, *, last: bool) -> str:
+    parts = text.split()
+    return " ".join(parts[-_NEAR_WORDS:] if last else parts[:_NEAR_WORDS])

@@ -1,0 +1,252 @@
+"""Finds the numbers of a text: with their units, the role that their words give them, and times of day."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from srelab_lib.explanation.quantities import Quantity
+from srelab_lib.explanation.units import UNIT, unit_of
+
+_NUMBER = re.compile(
+    rf"(?<![\w.:/@#-])(?P<sign>[-+]?)(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
+    rf"(?:\s*\(?(?P<unit>{UNIT})(?![\w/])|(?P<times>x|×)(?!\w))?(?![\w])(?!\.\d)(?!:\d\d)(?!-\w)",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")
+_PORT = re.compile(r"(?<=[A-Za-z\d\]]):(?P<number>\d{2,5})(?!\w|[:.-]\w)")
+_FOLD = re.compile(
+    r"\b(?P<count>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|"
+    r"smaller|bigger|slower|faster|longer)\b)|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|halv(?:ed|es|ing))\b",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(r"(?<![\w.:/-])(?P<part>\d+)/(?P<whole>\d+)(?![\w./:-])")
+_CLOCK = re.compile(r"(?<![\d:.])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?:\.\d+)?(?![\d:])")
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
+_DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
+_PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+
+_WORDS = {
+    word: float(value)
+    for value, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+    )
+} | {
+    "thirty": 30.0,
+    "forty": 40.0,
+    "fifty": 50.0,
+    "sixty": 60.0,
+    "seventy": 70.0,
+    "eighty": 80.0,
+    "ninety": 90.0,
+    "dozen": 12.0,
+    "hundred": 100.0,
+    "thousand": 1000.0,
+    "once": 1.0,
+    "twice": 2.0,
+    "thrice": 3.0,
+    "half": 0.5,
+    "a third": 1 / 3,
+    "one third": 1 / 3,
+    "two thirds": 2 / 3,
+    "a quarter": 0.25,
+    "one quarter": 0.25,
+    "three quarters": 0.75,
+}
+_SHARES = {"half", "a third", "one third", "two thirds", "a quarter", "one quarter", "three quarters"}
+_COUNT_NOUN = r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|replicas?)"
+_WORD_NUMBER = re.compile(
+    r"\b(?:(?P<share>two[ -]thirds|three[ -]quarters|(?:a|one)[ -](?:third|quarter)|half)(?= of| the| all|,|\.|$| (?:its|their))"
+    r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -](?P<ones>one|two|three|four|five|six|seven|eight|nine)"
+    rf"|(?P<one>one)(?= {_COUNT_NOUN}\b)|(?P<word>{'|'.join(w for w in _WORDS if w not in _SHARES and w != 'one')}))\b"
+    rf"(?:\s+(?P<unit>{UNIT})(?![\w/]))?",
+    re.IGNORECASE,
+)
+
+_ROLES = (
+    (
+        "exit",
+        r"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?(?:code|status))?)?|code)\W{0,3}(?:of )?$",
+        r"(?!)",
+    ),
+    ("signal", r"\bsignal\W{0,3}$", r"(?!)"),
+    (
+        "restart",
+        r"\brestart(?:s|ed|ing)?(?:[ _]?count)?(?: is| was| of| to| at| about| around| some)?\W{0,3}$",
+        r"^ (?:more |container |pod )?restarts?\b",
+    ),
+    ("port", r"(?:\bports?\b\W{0,3}(?:is |was |number )?|\w:)$", r"(?!)"),
+    ("http", r"(?:\bhttp(?:/\d\.\d\"?)?|(?<!exit )\bstatus(?:[ _]?code)?)\W{0,3}(?:of )?$", r"(?!)"),
+    ("replicas", r"\breplicas\W{0,3}$", r"^ (?:\w+ )?(?:replicas?|pods?)\b"),
+    (
+        "ready",
+        r"(?<!not )(?<!un)\bready(?:[ _]replicas)?\W{0,3}$",
+        r"^ (?:(?:out )?of (?:the |its )?\w+ )?(?:replicas? |pods? )?(?:(?:is|are|was|were|became) )?ready\b",
+    ),
+    (
+        "updated",
+        r"\bupdated(?:[ _]replicas)?\W{0,3}$",
+        r"^ (?:(?:out )?of (?:the |its )?\w+ )?(?:replicas? |pods? )?(?:(?:is|are|was|were) )?updated\b",
+    ),
+    ("nodes", r"\bnodes\W{0,3}$", r"^ (?:\w+ )?nodes?\b"),
+    ("revision", r"\brevision\W{0,3}$", r"(?!)"),
+    (
+        "limit",
+        r"\blimits?(?:[ .]?(?:memory|cpu))?\W{0,3}(?:\w+ ){0,3}$|\b(?:ceiling|cap) (?:\w+ ){0,2}$",
+        r"^ (?:memory |cpu )?(?:limit|ceiling|cap)\b",
+    ),
+    (
+        "request",
+        r"\brequest(?:s?[ .]?(?:memory|cpu)|(?= ?=))\W{0,3}$|\b(?:memory|cpu)[ _]requests?\W{0,3}(?:\w+ ){0,3}$",
+        r"^ (?:memory |cpu )request\b",
+    ),
+    ("timeout", r"\btime ?out\w*\W{0,3}(?:\w+ ){0,2}$", r"^ time ?out\b"),
+    ("period", r"\bperiod\w*\W{0,3}(?:\w+ ){0,2}$|\bevery $", r"^ period\b"),
+)
+_ROLE_PATTERNS = tuple((name, re.compile(before, re.I), re.compile(after, re.I)) for name, before, after in _ROLES)
+_KEY_UNIT = re.compile(
+    r"(?:_|(?<=[a-z]))(bytes|seconds|ratio|cores|percent)(?:_per_second)?\W{1,2}$|"
+    r"\b\w+_(bytes|seconds|ratio|cores|percent) (?:\w+ )?$",
+    re.IGNORECASE,
+)
+_KEY_FOLLOWS = re.compile(r"\s*[\w.]+\s*[=:]")
+_TIMED_KEY = re.compile(r"(?:timeout|period|delay|deadline|grace|interval|duration)\w*\"?\s?[=:]?\s?$", re.IGNORECASE)
+_CPU_KEY = re.compile(r"\bcpu(?:[ _](?:request|limit)s?)?(?: of [\w -]{1,40})?\s?[=:]\s?$", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"(?:\babout|\baround|\broughly|\bapproximately|\bnearly|\balmost|\bsome|\bclose to|\bjust (?:over|under)|~)\s?$",
+    re.I,
+)
+_OVER = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed\w*|>=?)\s?$", re.I)
+_UNDER = re.compile(r"(?:\bunder|\bless than|\bbelow|\bat most|\bfewer than|\bup to|<=?)\s?$", re.I)
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every number of a text that is not part of a name, in order."""
+    blank = _blanked(text, _CLOCK, _DATE)
+    found = [_duration(match) for match in _DURATION.finditer(blank)]
+    found += [_fold(match) for match in _FOLD.finditer(blank)]
+    blank = _blanked(blank, _DURATION, _FOLD)
+    for match in _FRACTION.finditer(blank):
+        found += [
+            _bare(match["part"], match.start("part"), match.end("part")),
+            _bare(match["whole"], match.start("whole"), match.end("whole")),
+        ]
+    blank = _blanked(blank, _FRACTION)
+    for pattern in (_COUNTED, _PORT):
+        found += [_bare(match["number"], match.start("number"), match.end()) for match in pattern.finditer(blank)]
+    found += [_parsed(match) for match in _NUMBER.finditer(blank)]
+    found += [_spelled(match) for match in _WORD_NUMBER.finditer(blank)]
+    found.sort(key=lambda item: item.start)
+    return [_in_context(item, text) for item in _shared_units(found, text)]
+
+
+def clock_times(text: str) -> list[str]:
+    """Times of day as HH:MM or HH:MM:SS."""
+    return [
+        f"{int(match['h']):02}:{match['m']}" + (f":{match['s']}" if match["s"] else "")
+        for match in _CLOCK.finditer(text)
+    ]
+
+
+def _blanked(text: str, *patterns: re.Pattern[str]) -> str:
+    """The text with matches replaced by an equal number of middle dots: positions stay, numbers do not join."""
+    for pattern in patterns:
+        text = pattern.sub(lambda match: "·" * len(match[0]), text)
+    return text
+
+
+def _duration(match: re.Match[str]) -> Quantity:
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    total = sum(float(number) * units[unit] for number, unit in _PART_OF_DURATION.findall(match[0]))
+    return Quantity(text=match[0], value=total, family="seconds", start=match.start(), end=match.end())
+
+
+def _fold(match: re.Match[str]) -> Quantity:
+    """`tenfold`, `4 times higher`, `doubled`: how many times one number is another."""
+    verbs = {"dou": 2.0, "tri": 3.0, "qua": 4.0, "hal": 2.0}
+    count = match["count"]
+    value = verbs[match["verb"].lower()[:3]] if count is None else _WORDS.get(count.lower()) or float(count)
+    return Quantity(text=match[0], value=value, family="fold", manner="about", start=match.start(), end=match.end())
+
+
+def _bare(number: str, start: int, end: int) -> Quantity:
+    return Quantity(text=number, value=float(number), start=start, end=end)
+
+
+def _parsed(match: re.Match[str]) -> Quantity:
+    digits = match["number"].replace(",", "")
+    value = float(digits) * (-1 if match["sign"] == "-" else 1)
+    mantissa = digits.lower().partition("e")[0]
+    step = 10.0 ** -len(mantissa.partition(".")[2]) * (10 ** int(digits.lower().partition("e")[2] or 0))
+    return _with_unit(match[0], value, step, match["unit"] or "", match.start("number"), match.end())
+
+
+def _spelled(match: re.Match[str]) -> Quantity:
+    if match["share"]:
+        share = match["share"].lower().replace("-", " ")
+        return Quantity(
+            text=match[0], value=_WORDS[share], family="share", step=0.04, start=match.start(), end=match.end()
+        )
+    if match["tens"]:
+        value = _WORDS[match["tens"].lower()] + _WORDS[match["ones"].lower()]
+    else:
+        value = _WORDS[(match["one"] or match["word"]).lower()]
+    return _with_unit(match[0], value, 1.0, match["unit"] or "", match.start(), match.end())
+
+
+def _with_unit(text: str, value: float, step: float, unit: str, start: int, end: int) -> Quantity:
+    family, base, factor = unit_of(unit)
+    return Quantity(
+        text=text.strip(), value=value * factor, family=family, base=base, step=step * factor, start=start, end=end
+    )
+
+
+def _shared_units(found: list[Quantity], text: str) -> list[Quantity]:
+    """`from 0.2 to 1.4 seconds`: the first number has the second one's unit."""
+    result = list(found)
+    for position in range(len(found) - 2, -1, -1):
+        one, other = result[position], result[position + 1]
+        joined = re.fullmatch(r"\s*(?:to|and|or|-|–|->|→)\s*(?:about |around )?", text[one.end : other.start])
+        if joined and not one.family and other.family not in {"", "milli"}:
+            family, base, factor = other.family, other.base, _factor(other)
+            result[position] = replace(one, value=one.value * factor, step=one.step * factor, family=family, base=base)
+    return result
+
+
+def _factor(item: Quantity) -> float:
+    number = re.match(r"[-+]?[\d,.]+(?:e[+-]?\d+)?", item.text, re.IGNORECASE)
+    bare = float(number[0].replace(",", "")) if number else _WORDS.get(item.text.split()[0].lower(), 0.0)
+    return item.value / bare if bare else 1.0
+
+
+def _in_context(item: Quantity, text: str) -> Quantity:
+    """The quantity with what the words around it say: its role, the unit of its key, about or over."""
+    before, after = text[max(0, item.start - 48) : item.start], text[item.end : item.end + 32]
+    roles = frozenset(
+        name
+        for name, left, right in _ROLE_PATTERNS
+        if left.search(_role_text(before)) or (right.search(_role_text(after)) and not _KEY_FOLLOWS.match(after))
+    )
+    manner = next((name for name, pattern in _MANNERS if pattern.search(before)), "")
+    item = replace(item, roles=roles, manner=manner)
+    return item if item.family else _with_key_unit(item, before)
+
+
+def _with_key_unit(item: Quantity, before: str) -> Quantity:
+    """`timeoutSeconds=1`, `memory_limit_bytes 10485760`: the unit stands in the field's name."""
+    if _TIMED_KEY.search(before):
+        return replace(item, family="seconds")
+    keyed = _KEY_UNIT.search(before)
+    if keyed is None:
+        return replace(item, family="cores") if _CPU_KEY.search(before) else item
+    name = (keyed[1] or keyed[2]).lower()
+    if name == "percent":
+        return replace(item, family="share", value=item.value / 100, step=item.step / 100)
+    return replace(item, family="share" if name == "ratio" else name)
+
+
+_MANNERS = (("about", _ABOUT), ("over", _OVER), ("under", _UNDER))
+
+
+def _role_text(text: str) -> str:
+    return re.sub(r"(?<=[a-z])_(?=[a-z])|(?<=[a-z])(?=[A-Z])", " ", text)

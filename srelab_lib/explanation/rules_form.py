@@ -1,0 +1,100 @@
+"""What a claim must be before its words are weighed: cited, in English, a statement, about what it cites."""
+
+from __future__ import annotations
+
+import re
+
+from srelab_lib.explanation.case import Case, speaks
+from srelab_lib.explanation.naming import unknown_name
+from srelab_lib.explanation.passages import concerning, mentions
+from srelab_lib.explanation.quantities import unsupported
+from srelab_lib.explanation.rules_numbers import held_quantities
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.model import split_ref
+
+
+def cites_what_exists(case: Case) -> str | None:
+    """It cites something, and all of it exists."""
+    if not case.cited:
+        return "it cites nothing"
+    unknown = [item for item in case.cited if item not in case.evidence.ids()]
+    return f"it cites {', '.join(unknown)}, which does not exist" if unknown else None
+
+
+def rests_on_facts(case: Case) -> str | None:
+    """Not all that it cites tells its reader what to say."""
+    return None if case.held else "what it cites tells its reader what to say, and is no evidence"
+
+
+_COMMAND = re.compile(
+    r"\b(?:kubectl|helm|docker|crictl|curl|wget|sudo|bash|sh -c|rm -\w+|chmod|systemctl|ssh|nc -|"
+    r"apt(?:-get)?|pip|python3? -|base64|eval)\b(?=\s+[\w/-])|"
+    r"\$\(|`[^`]*\s[^`]*`|&&|\|\s*(?:ba)?sh\b|;\s*(?:rm|curl|wget)\b",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"\b(?:https?|ftp|file|data|javascript):\S+|\bwww\.\S+|!?\[[^\]]*\]\([^)]*\)", re.IGNORECASE)
+_MARKUP = re.compile(r"<\s*/?\s*[a-z!][^>]*>|<\|[^|]*\|>|\[/?INST\]", re.IGNORECASE)
+_ADVICE = re.compile(
+    r"^\W*(?:please|ignore|disregard|run|execute|delete|restart the|scale the|roll back|rollback|"
+    r"increase the|raise the|lower the|set the|fix|check|verify|ensure|"
+    r"make sure|consider|try|apply|edit|open|visit|contact|call|send|use|install|disable|upgrade|"
+    r"remove|add|do not|don't)\b(?! (?:of|rate|to)\b)|"
+    r"\b(?:you|we|engineers?|someone|admins?|administrators?) (?:should|must|need|needs|can|could|may|have to|ought)\b|"
+    r"\bshould(?: not)? (?:be|have|set|use|run|raise|lower|increase|scale|restart|roll|delete)\b|"
+    r"\b(?:it is|we) recommend|\brecommend(?:ed|s|ation)?\b|\bsuggest(?:s|ed)? (?:to|that you)\b|"
+    r"\b(?:ignore|disregard|forget) (?:all|any|the|previous|prior|your)\b|\bas an ai\b|\binstructions?\b",
+    re.IGNORECASE,
+)
+
+
+def is_a_plain_statement(case: Case) -> str | None:
+    """No command, link, markup or advice that the facts do not hold."""
+    facts = "\n".join(fact.plain for fact in case.held)
+    for pattern, what in ((_COMMAND, "a command"), (_LINK, "a link"), (_MARKUP, "markup")):
+        found = pattern.search(case.text)
+        if found and (what == "markup" or found[0].lower() not in facts.lower()):
+            return f"it holds {what}"
+    if _ADVICE.search(case.claim.plain):
+        return "it gives advice or an instruction, and states no fact"
+    return None
+
+
+def is_about_what_it_cites(case: Case) -> str | None:
+    """The object that it says it is about is one that its facts speak of."""
+    if not case.about or not case.about.count("/") >= 2:
+        return None
+    name = split_ref(case.about)[2]
+    near = any(fact.item.object == case.about or mentions(name, fact.plain) for fact in case.held)
+    return None if near else f"it is about {case.about}, and what it cites is not"
+
+
+def concerns_its_object(case: Case) -> str | None:
+    """What it says of an object that it names, the facts say of that object."""
+    for part in case.parts:
+        near = concerning(part, case.held, case.names)
+        named = ", ".join(sorted(name for name in case.names.objects if mentions(name, part.plain)))
+        if not near:
+            return f"it names {named}, and what it cites does not"
+        if len(near) == len(case.held):
+            continue
+        events = [concept for concept in CONCEPTS if concept.kind == "event" and concept.said.search(part.spread)]
+        elsewhere = next(
+            (concept.name for concept in events if not speaks(concept, near) and speaks(concept, case.held)), None
+        )
+        if elsewhere or unsupported(part.quantities, held_quantities(case, near)):
+            return f"what it says of {named}, its facts say of something else"
+    return None
+
+
+def names_stand_in_facts(case: Case) -> str | None:
+    """Every name in it stands in the facts."""
+    name = unknown_name(case.claim, case.held, case.names, case.uncovered)
+    return f"{name} does not stand in what it cites" if name else None
+
+
+def is_english(case: Case) -> str | None:
+    """It is written in Latin letters; the vocabulary is English."""
+    letters = [letter for letter in case.claim.plain if letter.isalpha()]
+    if letters and sum(letter.isascii() for letter in letters) >= 0.9 * len(letters):
+        return None
+    return "it is not in English, and cannot be checked"
