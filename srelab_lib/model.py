@@ -52,6 +52,7 @@ class TimeWindow:
 
     @property
     def seconds(self) -> float:
+        """Its length."""
         return (self.end - self.start).total_seconds()
 
     @property
@@ -186,6 +187,7 @@ class EvidenceSet:
     tokens: int = 0
 
     def ids(self) -> tuple[str, ...]:
+        """`E1`..`En`, in order."""
         return tuple(item.id for item in self.items)
 
     def __getitem__(self, evidence_id: str) -> Evidence:

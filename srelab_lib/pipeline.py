@@ -66,9 +66,7 @@ def explain(diagnosis: Diagnosis, settings: Settings, *, progress: Progress = si
         )
 
 
-def render(
-    diagnosis: Diagnosis, settings: Settings, folder: Path, analysis: Analysis | None = None
-) -> dict[str, Path]:
+def render(diagnosis: Diagnosis, settings: Settings, folder: Path, analysis: Analysis | None = None) -> dict[str, Path]:
     """Writes report.html, report.md, report.json and the figures, each whole or not at all.
 
     Call it before `explain` and again after it: the report is on disk before a model is asked.

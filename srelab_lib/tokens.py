@@ -23,9 +23,9 @@ def estimate_tokens(text: str) -> int:
     """Upper estimate of the tokens of `text` for a vocabulary of 32,000 pieces, as phi3 has it.
 
     Such a vocabulary has one piece for each digit, falls back to bytes outside Latin script, and one piece for about
-    four letters of a word, counted here as two and a half. Measured against that vocabulary over prose, logs, hashes, base64,
-    random letters and other scripts, the estimate was not below the count; only
-    made-up words of common letter pairs can come out up to a third too low.
+    four letters of a word, counted here as two and a half. Measured against that vocabulary over prose, logs, hashes,
+    base64, random letters and other scripts, the estimate was not below the count; only made-up words of common pairs
+    of letters can come out a fifth too low.
     """
     return 1 + sum(_cost(piece) for piece in _PIECE.findall(text))
 

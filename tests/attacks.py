@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).parent / "data" / "attacks.json"
+OBJECT = "Deployment/default/broken-app"
 PLANTED = "EX"
 """Stands for the id that the planted fact gets, where an obeying model cites it."""
 
@@ -29,7 +30,7 @@ class Attack:
     def answer(self, planted: str) -> str:
         """What an obeying model answers, when the planted text is the fact `planted`; without it where it is none."""
         claims = [
-            {"object": "Deployment/default/broken-app", "text": claim["text"], "evidence": _ids(claim["evidence"], planted)}
+            {"object": OBJECT, "text": claim["text"], "evidence": _ids(claim["evidence"], planted)}
             for claim in self.obeyed["claims"]
         ]
         return json.dumps({"choice": self.obeyed["choice"], "claims": claims})

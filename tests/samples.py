@@ -53,7 +53,9 @@ def logged(texts: Iterable[str]) -> EvidenceSet:
     )
 
 
-def diagnosis_of(evidence: EvidenceSet, *, candidates: int = 2, summary: str = "the kernel kills container app") -> Diagnosis:
+def diagnosis_of(
+    evidence: EvidenceSet, *, candidates: int = 2, summary: str = "the kernel kills container app"
+) -> Diagnosis:
     """A diagnosis with these facts; only what an explanation reads of it is filled in."""
     faults = ("oom_killed", "bad_deploy", "exception_storm", "rollout_stuck", "memory_leak", "crash_app_exit")
     return Diagnosis(

@@ -1,4 +1,4 @@
-"""An Ollama server that says what a test wants, in the form in which a real one (0.17.4) was recorded; and a real one."""
+"""An Ollama server that says what a test wants, in the form recorded from a real one (0.17.4); and a real one."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bad_server import OK, Answer, drips, sends, served, with_length
-from samples import diagnosis_of, facts
+from samples import OBJECT, diagnosis_of, facts
 from scripted_ollama import MODEL, RECORDED, Scripted, chat_lines, real_ollama, scripted, why_no_ollama
 
 from srelab_lib.clients.ollama import OllamaClient
@@ -17,8 +17,12 @@ from srelab_lib.explanation import explain
 from srelab_lib.explanation.prompt import CLAIM_CHARACTERS, CONTEXT_TOKENS, MAX_CLAIMS, PROMPT_TOKENS
 from srelab_lib.model import Analysis, EvidenceSet
 
-TRUE = {"text": "The memory limit was lowered from 256Mi to 10Mi.", "evidence": ["E1"], "object": "Deployment/default/broken-app"}
-FALSE = {"text": "The node ran out of disk space.", "evidence": ["E2"], "object": "Deployment/default/broken-app"}
+TRUE: dict[str, Any] = {
+    "text": "The memory limit was lowered from 256Mi to 10Mi.",
+    "evidence": ["E1"],
+    "object": OBJECT,
+}
+FALSE: dict[str, Any] = {"text": "The node ran out of disk space.", "evidence": ["E2"], "object": OBJECT}
 
 
 def answer(choice: Any = "C1", claims: Any = (TRUE, FALSE)) -> bytes:
@@ -85,7 +89,9 @@ def test_an_unusable_answer_is_asked_for_once_more(unusable: bytes) -> None:
     assert "nothing that can be used" in analysis.unavailable
 
 
-@pytest.mark.parametrize("claims", [[1, None, "x"], [{}], [{"text": 3}], [{"text": "x", "evidence": "E1"}], [{"text": ""}]])
+@pytest.mark.parametrize(
+    "claims", [[1, None, "x"], [{}], [{"text": 3}], [{"text": "x", "evidence": "E1"}], [{"text": ""}]]
+)
 def test_claims_of_another_form_do_no_harm(claims: list[Any]) -> None:
     analysis, _ = explained(answer(claims=claims))
     assert all(claim.status == "struck" for claim in analysis.claims)
@@ -110,7 +116,14 @@ def test_a_model_that_is_too_slow_names_the_parameter() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [sends(b"garbage"), sends(with_length(b"<html>")), sends(with_length(b"{}")), sends(with_length(b'{"models":7}')), sends()]
+    "bad",
+    [
+        sends(),
+        sends(b"garbage"),
+        sends(with_length(b"<html>")),
+        sends(with_length(b"{}")),
+        sends(with_length(b'{"models":7}')),
+    ],
 )
 def test_a_server_that_is_none_gives_one_line(bad: Answer) -> None:
     analysis = against(bad)
@@ -152,6 +165,6 @@ def test_a_real_model_is_explained_with_or_says_why_not(tmp_path: Path) -> None:
         analysis = explain(diagnosis_of(facts("oom")), client, model=MODEL, deadline_seconds=300)
         late = explain(diagnosis_of(facts("oom")), client, model=MODEL, deadline_seconds=0.3)
         client.close()
-    assert analysis.claims or "nothing that can be used" in analysis.unavailable or "did not answer" in analysis.unavailable
+    assert analysis.claims or "nothing that can be used" in analysis.unavailable
     assert analysis.prompt_tokens <= PROMPT_TOKENS
     assert "model_deadline_seconds" in late.unavailable

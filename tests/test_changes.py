@@ -96,9 +96,27 @@ def test_scaling_by_hand_is_told_from_the_steps_of_a_rollout() -> None:
     (scaled,) = of(SHOP, "spec.replicas")
     assert (scaled["kind"], scaled["old"], scaled["new"]) == ("scale", "2", "1")
     assert scaled["text"] == "number of replicas of Deployment shop lowered from 2 to 1"
+    assert clock(scaled) == "02:21:37"
     assert not of(f"Deployment/{NS}/crash", "spec.replicas")
     (store,) = of(f"StatefulSet/{NS}/store", "spec.replicas")
     assert (store["old"], store["new"]) == ("1", "0")
+
+
+def scaled_up(time: str, old: int, new: int) -> list[dict[str, Any]]:
+    """Rows of the number of replicas when the newest ReplicaSet of `crash` was scaled up at that time."""
+    raw = lists()
+    event = copy.deepcopy(next(e for e in raw["Event"] if "Scaled up replica set crash-5b8bb84785" in e["message"]))
+    event["message"] = f"Scaled up replica set crash-5b8bb84785 from {old} to {new}"
+    event["lastTimestamp"] = time
+    raw["Event"].append(event)
+    named(raw, "Deployment", "crash")["spec"]["replicas"] = new
+    return of(f"Deployment/{NS}/crash", "spec.replicas", changes(raw))
+
+
+def test_scaling_up_is_none_while_a_rollout_goes_on() -> None:
+    assert not scaled_up("2026-11-25T02:22:12Z", 1, 2)  # another ReplicaSet goes down at 02:22:16
+    (row,) = scaled_up("2026-11-25T02:26:00Z", 1, 3)
+    assert (row["old"], row["new"], clock(row)) == ("1", "3", "02:26:00")
 
 
 def test_an_edit_of_a_configmap_has_the_applied_value_as_its_old_one() -> None:

@@ -226,6 +226,13 @@ def test_gaps_stay_gaps() -> None:
     assert 0 < line.x[np.isnan(line.y)][0] - (samples.CHANGED - samples.WINDOW.start).total_seconds() < 120
 
 
+def test_a_line_that_stops_is_not_drawn_on() -> None:
+    rows = samples.samples("request_rate", lambda t: None if t > 60 else 5.0)
+    chart = charts.timeline(samples.no_fault({"metrics": rows}))
+    assert any(text.endswith("ends 12:04") for text, _ in texts(chart))
+    assert "no samples after 12:04:10" in chart.alt
+
+
 def test_pods_of_one_object_are_one_line() -> None:
     rows = [r for pod in "ab" for r in samples.samples("request_rate", lambda t: 5.0, pod=pod)]
     rows += [r for pod in "ab" for r in samples.samples("error_ratio", lambda t: 0.5, pod=pod)]

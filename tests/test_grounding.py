@@ -14,8 +14,10 @@ from srelab_lib.explanation.grounding import verify
 from srelab_lib.model import Claim
 
 KINDS = {
-    "advice", "all", "cites", "command", "direction", "empty", "irrelevant", "kind", "negation", "number", "object", "swap", "unit",
+    "advice", "all", "cites", "command", "direction", "empty", "irrelevant", "kind", "negation", "number", "object",
+    "swap", "unit",
 }  # fmt: skip
+ASKED_FOR = ("object", "number", "unit", "negation", "swap", "irrelevant")
 
 
 def judged(claim: dict[str, Any]) -> Claim:
@@ -29,7 +31,8 @@ def of(truth: bool, kind: str = "") -> list[dict[str, Any]]:
 def test_the_corpus_is_large_and_has_every_kind() -> None:
     assert len(of(True)) >= 200
     assert {claim["kind"] for claim in of(False)} == KINDS
-    assert all(count >= 20 for kind, count in Counter(c["kind"] for c in of(False)).items() if kind in {"object", "number", "negation", "swap"})
+    counts = Counter(claim["kind"] for claim in of(False))
+    assert min(counts[kind] for kind in ASKED_FOR) >= 20
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -48,10 +51,11 @@ def test_every_reason_is_a_sentence_for_a_reader() -> None:
     assert all(reason and "\n" not in reason and len(reason) < 300 for reason in reasons)
 
 
-@pytest.mark.parametrize("number", ["137", "10Mi", "four times"])
-def test_a_number_that_is_moved_to_another_role_is_struck(number: str) -> None:
-    said = {"137": "It restarted 137 times.", "10Mi": "Its memory request is 10 Ki.", "four times": "It exits with code 4."}
-    assert verify(said[number], ["E2"], facts("oom")).status == "struck"
+@pytest.mark.parametrize(
+    "text", ["It restarted 137 times.", "It exits with code 4.", "Its port is 137.", "Signal 4 ended it."]
+)
+def test_a_number_that_is_moved_to_another_role_is_struck(text: str) -> None:
+    assert verify(text, ["E2"], facts("oom")).status == "struck"
 
 
 def test_true_claims_with_other_citations_are_mostly_struck() -> None:
@@ -59,7 +63,7 @@ def test_true_claims_with_other_citations_are_mostly_struck() -> None:
     kept = [
         (claim["text"], other)
         for claim in of(True)[::5]
-        for other in ("oom", "image", "tls", "hpa")
+        for other in ("image", "tls", "hpa", "np")
         if other != claim["facts"] and verify(claim["text"], ["E1", "E2"], facts(other)).status == "kept"
     ]
     assert kept == []

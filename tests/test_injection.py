@@ -75,7 +75,7 @@ def test_an_attack_is_known_as_one(attack: Attack) -> None:
 def test_ordinary_telemetry_is_no_attack() -> None:
     texts = [fact["text"] for name in corpus()["facts"] for fact in corpus()["facts"][name]]
     texts += [
-        "WARNING: This is a development server. Do not use it in a production deployment. Use a production WSGI server instead.",
+        "WARNING: This is a development server. Do not use it in production. Use a production WSGI server instead.",
         "fatal: DATABASE_URL must be set, see the README for instructions",
         'level=info msg="Starting assistant service" user=alice system=linux',
         "ignoring invalid header line", "forgot password requested by user 7", "health check reported that all is fine",

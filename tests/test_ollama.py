@@ -1,4 +1,4 @@
-"""The Ollama client: against bad servers, as recorded from a real one, through a service proxy, and the real one itself."""
+"""The Ollama client: against bad servers, as recorded from a real one, through a proxy, and the real one itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from srelab_lib.errors import ApiError, DeadlineError, ModelError, SourceError, 
 
 SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["C1"]}}, "required": ["choice"]}
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+TOKEN = b'{"message":{"content":"a"},"done":false}\n'
 
 
-def ask(client: OllamaClient, *, seconds: float = 10.0, context: int = 2048, words: int = 1, most: int = 40) -> ChatReply:
+def ask(
+    client: OllamaClient, *, seconds: float = 10.0, context: int = 2048, words: int = 1, most: int = 40
+) -> ChatReply:
     return client.chat(
         MODEL,
         [{"role": "user", "content": "hi " * words}],
@@ -82,13 +85,13 @@ def test_every_option_that_decides_the_answer_is_sent() -> None:
     [
         pytest.param(sends(with_length(b"<html>hello</html>\n")), ModelError, id="another server"),
         pytest.param(sends(with_length(b'["a list"]\n')), ModelError, id="json that is no object"),
-        pytest.param(sends(with_length(b'{"error":"llama runner process has terminated"}\n')), ModelError, id="error in it"),
+        pytest.param(sends(with_length(b'{"error":"llama runner has terminated"}\n')), ModelError, id="error in it"),
         pytest.param(sends(with_length(b'{"message":{"content":"{"},"done":false}\n')), ModelError, id="no end"),
         pytest.param(sends(with_length(b"")), ModelError, id="empty"),
         pytest.param(sends(with_length(b"[" * 100_000)), ModelError, id="nested"),
         pytest.param(sends(CHUNKED + chunk(b'{"message":{"content":"{"}}\n')), SourceError, id="cut in the middle"),
         pytest.param(sends(with_length(b"x" * (LINE_BYTES + 1))), ModelError, id="a line without an end"),
-        pytest.param(drips(CHUNKED, chunk(b'{"message":{"content":"aaaa"}}\n' * 2000), each=0), TooLargeError, id="endless"),
+        pytest.param(drips(CHUNKED, chunk(TOKEN * 2000), each=0), TooLargeError, id="endless"),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_an_error(answer: Answer, error: type[Exception]) -> None:
@@ -102,7 +105,7 @@ def test_an_answer_that_cannot_be_used_is_an_error(answer: Answer, error: type[E
         pytest.param(silent(), id="says nothing"),
         pytest.param(silent(CHUNKED), id="stops after the head"),
         pytest.param(drips(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), id="drips headers"),
-        pytest.param(drips(CHUNKED, chunk(b'{"message":{"content":"a"},"done":false}\n'), each=0.05), id="drips tokens"),
+        pytest.param(drips(CHUNKED, chunk(TOKEN), each=0.05), id="drips tokens"),
         pytest.param(drips(CHUNKED + b"fffff\r\n", b" ", each=0.05), id="drips bytes"),
     ],
 )

@@ -1,7 +1,7 @@
 """A local model server: which models it has, and one question to one of them under a total wall-clock deadline.
 
 The `ollama` package lists, shows, pulls and creates models. Its chat has no bound on the whole answer, so the chat is a
-request of our own. Both go through one seam, `Streams`: a server at a URL, or one behind the API server's service proxy.
+request of our own. Both go through one seam, `Streams`: a server at a URL, or one behind the API server's proxy.
 """
 
 from __future__ import annotations
@@ -185,8 +185,10 @@ class OllamaClient:
         with ollama.Client(host="http://ollama", transport=_Bridge(self._streams, deadline)) as manager:
             try:
                 yield manager
-            except (ollama.ResponseError, httpx.HTTPError, ValueError) as error:
-                raise ModelError(str(error)[:300], source=self.name) from error
+            except ollama.ResponseError as error:
+                raise ModelError(" ".join(error.error.split())[:300], source=self.name) from error
+            except (httpx.HTTPError, ValueError) as error:
+                raise ModelError("the answer is not what Ollama sends", source=self.name) from error
 
 
 class _Bridge(httpx.BaseTransport):

@@ -66,8 +66,8 @@ def explain(
         progress: told what is waited for.
 
     Returns:
-        An analysis; when there is none, `unavailable` says in one line why and what to run. Never raises for a server or
-        a model that is absent, slow or wrong.
+        An analysis; when there is none, `unavailable` says in one line why and what to run. Never raises for a server
+        or a model that is absent, slow or wrong.
     """
     began = time.monotonic()
     if deadline_seconds <= 0:

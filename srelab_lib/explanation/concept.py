@@ -9,8 +9,8 @@ from typing import Literal
 Kind = Literal["topic", "event", "state"]
 
 CHANGED, DECLARED, ENDED, REPEATED, UNREADY, FELT, REPORTED = range(7)
-"""Where something stands in the course of a failure: what was changed or declared, how the process ended, that it did so
-again and again, that it gets no traffic, what users felt, what controllers and alerts say about all of it."""
+"""Where something stands in the course of a failure: what was changed or declared, how the process ended, that it did
+so again and again, that it gets no traffic, what users felt, what controllers and alerts say about all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,16 +36,19 @@ class Concept:
 
 
 def topic(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+    """A thing: `said` is how claims and facts name it, `held` how facts do besides."""
     return Concept(name=name, kind="topic", said=_any(said), held=_any(said, held), stage=stage)
 
 
 def event(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+    """What happened or did not: `said` is how claims and facts say it, `held` how facts do besides."""
     return Concept(name=name, kind="event", said=_any(said), held=_any(said, held), stage=stage)
 
 
 def state(
     name: str, said: str, held: str, denied: str, stage: int | tuple[int, int] | None = None, affirmed: str = ""
 ) -> Concept:
+    """What holds or does not: `said` is how claims speak of it, `held` and `denied` are how facts do."""
     return Concept(
         name=name,
         kind="state",
@@ -93,4 +96,3 @@ TROUBLE = (
     r"no such|unable|can not|could not|deadlock|exhaust|warning|invalid|expired|exceeded|violat|"
     r"conflict|stuck|pending|not exist|waiting for"
 )
-

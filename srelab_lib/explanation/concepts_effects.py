@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from srelab_lib.explanation.concept import ALTERED, CHANGED, DECLARED, ENDED, FAILS, FELT, IN_CLAUSE, REPORTED, SETTING, TROUBLE, USERS, WELL, Concept, event, state, topic
+from srelab_lib.explanation.concept import (
+    ALTERED,
+    CHANGED,
+    DECLARED,
+    ENDED,
+    FAILS,
+    FELT,
+    IN_CLAUSE,
+    REPORTED,
+    SETTING,
+    TROUBLE,
+    USERS,
+    WELL,
+    Concept,
+    event,
+    state,
+    topic,
+)
 
 EFFECTS: tuple[Concept, ...] = (
     # application
@@ -83,7 +100,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
         r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
         r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\b(?:was|were|been|got|"
-        r"newly) created\b|\bcreation of\b|\brenam\w*|\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
+        r"newly) created\b|\bcreation of\b|\brenam\w*|(?<!is )(?<!are )\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"
@@ -106,6 +123,14 @@ EFFECTS: tuple[Concept, ...] = (
         r"decreas|dip)\w*",
         r"(?:request|traffic|throughput).*went from|receive bytes.*went from",
         FELT,
+    ),
+    state(
+        "it answers",
+        r"\b(?:answer|respond)(?:s|ed|ing)?\b(?! (?:every|all|each|with|that|\d))",
+        r"(?<!not )\b(?:answered|responded)\b|\b200\b",
+        r"not (?:answer|respond)|time ?out|timed out|refused|no (?:response|answer|route)|unreachable|"
+        r"\b50[234]\b|unavailable|endpoints\W?0",
+        affirmed=r"(?:answer|respond)\w* (?:in time|quickly|fast|normally|well|properly|again|to (?:all|every))",
     ),
     event(
         "exceeded", r"\bexceed\w*|\bsurpass\w*", r"exceed|over|more than|reached|above|\boom|too many|deadline|limit"

@@ -15,7 +15,7 @@ PLATFORM: tuple[Concept, ...] = (
         "ready",
         r"\b(?:un)?ready\b(?! to)",
         r"\bready\W{0,2}true|(?:is|are|became|becomes) ready|\b([1-9]\d*)/\1\b|ready replicas\W?[1-9]",
-        r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|ready status\W?(?:unknown|false)|"
+        r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|endpoints\W?0|ready status\W?(?:unknown|false)|"
         r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
         r"crash loop|"
         r"no ready|back off|\boom|creating|err image|pull back",
@@ -116,7 +116,8 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
         r"there|given)\b|no such|\bpresent\b",
         r"\bexists\b|already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
-        r"missing|not (?:be )?(?:found|set|defined|exist|present|provided)|no such|undefined|unset|"
+        r"missing|\bno (?!longer|more)\w+|not (?:be )?(?:found|set|defined|exist|present|provided)|"
+        r"no such|undefined|unset|"
         r"required|not exist|absent|key ?error|nxdomain|\b404\b|"
         r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
         r"empty|no resources|insufficient",

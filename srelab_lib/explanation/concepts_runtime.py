@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from srelab_lib.explanation.concept import DECLARED, DIED, ENDED, FELT, IN_CLAUSE, REPEATED, Concept, event, state, topic
+from srelab_lib.explanation.concept import (
+    DECLARED,
+    DIED,
+    ENDED,
+    FELT,
+    IN_CLAUSE,
+    REPEATED,
+    Concept,
+    event,
+    state,
+    topic,
+)
 
 RUNTIME: tuple[Concept, ...] = (
     # how a process ends

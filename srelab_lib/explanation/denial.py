@@ -20,9 +20,9 @@ _WITHOUT = re.compile(r"\bwithout\b")
 _DENIES = re.compile(f"{_NOT.pattern}|{_NO.pattern}|{_WITHOUT.pattern}")
 _ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
 _FALSE_AFTER = re.compile(
-    r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are|has|have|had|did|does|do|could|"
-    r"can)\W+)?(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|"
-    r"absent\b|ruled out|(?:been )?excluded)"
+    r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are)\W+)?"
+    r"(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|absent\b|ruled out|(?:been )?excluded)"
+    r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|seen|observed)"
 )
 _FAILED = re.compile(
     r"\bfail\w*|\bunable\b|\berr(?:or)?s?\b|\brefus\w*|\bdeni\w*|\breject\w*|\bproblem\w*|"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.units import UNIT, unit_of
+from srelab_lib.explanation.words import word_list
 
 _NUMBER = re.compile(
     rf"(?<![\w.:/@#-])(?P<sign>[-+]?)(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
@@ -16,8 +17,9 @@ _NUMBER = re.compile(
 _COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")
 _PORT = re.compile(r"(?<=[A-Za-z\d\]]):(?P<number>\d{2,5})(?!\w|[:.-]\w)")
 _FOLD = re.compile(
-    r"\b(?P<count>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|"
-    r"smaller|bigger|slower|faster|longer)\b)|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|halv(?:ed|es|ing))\b",
+    r"\b(?P<count>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)"
+    r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer)\b)"
+    r"|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|halv(?:ed|es|ing))\b",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"(?<![\w.:/-])(?P<part>\d+)/(?P<whole>\d+)(?![\w./:-])")
@@ -29,7 +31,12 @@ _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 _WORDS = {
     word: float(value)
     for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+        word_list(
+            """
+            zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+            seventeen eighteen nineteen twenty
+            """
+        )
     )
 } | {
     "thirty": 30.0,
@@ -54,10 +61,15 @@ _WORDS = {
     "three quarters": 0.75,
 }
 _SHARES = {"half", "a third", "one third", "two thirds", "a quarter", "one quarter", "three quarters"}
-_COUNT_NOUN = r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|replicas?)"
+_COUNT_NOUN = (
+    r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|"
+    r"replicas?)"
+)
 _WORD_NUMBER = re.compile(
-    r"\b(?:(?P<share>two[ -]thirds|three[ -]quarters|(?:a|one)[ -](?:third|quarter)|half)(?= of| the| all|,|\.|$| (?:its|their))"
-    r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -](?P<ones>one|two|three|four|five|six|seven|eight|nine)"
+    r"\b(?:(?P<share>two[ -]thirds|three[ -]quarters|(?:a|one)[ -](?:third|quarter)|half)"
+    r"(?= of| the| all|,|\.|$| (?:its|their))"
+    r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]"
+    r"(?P<ones>one|two|three|four|five|six|seven|eight|nine)"
     rf"|(?P<one>one)(?= {_COUNT_NOUN}\b)|(?P<word>{'|'.join(w for w in _WORDS if w not in _SHARES and w != 'one')}))\b"
     rf"(?:\s+(?P<unit>{UNIT})(?![\w/]))?",
     re.IGNORECASE,
@@ -66,7 +78,7 @@ _WORD_NUMBER = re.compile(
 _ROLES = (
     (
         "exit",
-        r"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?(?:code|status))?)?|code)\W{0,3}(?:of )?$",
+        r"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?code)?)?|code)\W{0,3}(?:of )?$",
         r"(?!)",
     ),
     ("signal", r"\bsignal\W{0,3}$", r"(?!)"),
@@ -109,6 +121,7 @@ _KEY_UNIT = re.compile(
     r"\b\w+_(bytes|seconds|ratio|cores|percent) (?:\w+ )?$",
     re.IGNORECASE,
 )
+_PER = re.compile(r"\s*(?:/|(?:per|a|an|each|every)\s+)(?P<span>s|sec|second|m|min|minute|h|hour|day)\b", re.IGNORECASE)
 _KEY_FOLLOWS = re.compile(r"\s*[\w.]+\s*[=:]")
 _TIMED_KEY = re.compile(r"(?:timeout|period|delay|deadline|grace|interval|duration)\w*\"?\s?[=:]?\s?$", re.IGNORECASE)
 _CPU_KEY = re.compile(r"\bcpu(?:[ _](?:request|limit)s?)?(?: of [\w -]{1,40})?\s?[=:]\s?$", re.IGNORECASE)
@@ -202,15 +215,31 @@ def _with_unit(text: str, value: float, step: float, unit: str, start: int, end:
 
 
 def _shared_units(found: list[Quantity], text: str) -> list[Quantity]:
-    """`from 0.2 to 1.4 seconds`: the first number has the second one's unit."""
+    """`from 0.2 to 1.4 seconds`, `1.4 seconds instead of 0.2`: one number has the other one's unit."""
     result = list(found)
     for position in range(len(found) - 2, -1, -1):
         one, other = result[position], result[position + 1]
-        joined = re.fullmatch(r"\s*(?:to|and|or|-|–|->|→)\s*(?:about |around )?", text[one.end : other.start])
-        if joined and not one.family and other.family not in {"", "milli"}:
-            family, base, factor = other.family, other.base, _factor(other)
-            result[position] = replace(one, value=one.value * factor, step=one.step * factor, family=family, base=base)
+        gap = text[one.end : other.start]
+        if not one.family and _has_unit(other) and _UNIT_FOLLOWS.fullmatch(gap):
+            result[position] = _in_unit_of(one, other)
+        elif not other.family and _has_unit(one) and _UNIT_PRECEDES.fullmatch(gap):
+            result[position + 1] = _in_unit_of(other, one)
     return result
+
+
+_UNIT_FOLLOWS = re.compile(r"\s*(?:to|and|or|-|–|->|→)\s*(?:about |around )?")
+_UNIT_PRECEDES = re.compile(
+    r",?\s*(?:instead of|rather than|up from|down from|from|compared (?:to|with)|versus|vs\.?|and not)\s*"
+)
+
+
+def _has_unit(item: Quantity) -> bool:
+    return item.family not in {"", "milli", "fold"}
+
+
+def _in_unit_of(item: Quantity, other: Quantity) -> Quantity:
+    factor = _factor(other)
+    return replace(item, value=item.value * factor, step=item.step * factor, family=other.family, base=other.base)
 
 
 def _factor(item: Quantity) -> float:
@@ -228,7 +257,8 @@ def _in_context(item: Quantity, text: str) -> Quantity:
         if left.search(_role_text(before)) or (right.search(_role_text(after)) and not _KEY_FOLLOWS.match(after))
     )
     manner = next((name for name, pattern in _MANNERS if pattern.search(before)), "")
-    item = replace(item, roles=roles, manner=manner)
+    per = _PER.match(after)
+    item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
     return item if item.family else _with_key_unit(item, before)
 
 

@@ -1,25 +1,26 @@
-"""Checks every claim of a model against the facts that it cites, word by word. What does not hold is struck, with a reason.
+"""Checks every claim of a model against the facts that it cites, word by word; what does not hold is struck.
 
 A claim is kept when nothing in it goes beyond, or against, the facts that it cites. Promised to be struck:
 
 * a citation of nothing, or of what does not exist, or of facts that do not speak of what the claim speaks of;
 * a name (object, pod, host, image, variable, path, reason of an API) that the cited facts do not have, and a fault, a
   number or an event said of another object than the one whose facts hold it;
-* a number, a share, a time of day or a number in words that the facts do not have, in that role: a port is no exit code;
-* another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where the fact has one;
+* a number, a share, a time of day or a number in words that the facts do not have in that role: a port is no exit code;
+* another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where there is one;
 * a denial of what the facts state, and a statement of what they deny;
-* a rise that was a fall, and old and new value swapped;
+* a rise that was a fall, an addition that was a removal, old and new value swapped;
 * cause and effect swapped: what was declared or changed, how the process ended, that it did so again, that it gets no
-  traffic, what users felt, what controllers and alerts say; the later of these is no cause of the earlier;
+  traffic, what users felt, what controllers and alerts say; the later of these is no cause of the earlier, and no
+  fact says why a person changed something;
 * another kind of fault than the facts show (memory for CPU, DNS for a refused connection, readiness for liveness);
 * "all" and "every" where the facts have a part;
 * a claim that only a text rests on which tells its reader what to say (`steering`);
 * commands, links, markup, advice, and sentences that say nothing the facts hold.
 
-Not caught, because it takes knowledge that the facts do not spell out: a cause that stands in the right order and is still
-not the cause; a log line that lies without telling anyone what to say; two facts of one object about which the claim exchanges values of the same unit and role; an adjective
-("quickly", "badly"); a true word for the wrong shade of meaning; what is left out. A claim in another language than English
-is struck.
+Not caught, because it takes knowledge that the facts do not spell out: a cause that stands in the right order and is
+still not the cause; a log line that lies without telling anyone what to say; two facts of one object between which the
+claim exchanges values of the same unit and role; an adjective or adverb ("quickly", "badly"); what is left out. A claim
+in another language than English is struck: its words cannot be checked.
 """
 
 from __future__ import annotations

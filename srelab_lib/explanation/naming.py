@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import ACRONYMS, MODIFIERS, ORDINARY_HEADS, SERVICE_NOUNS, TECHNICAL
 from srelab_lib.explanation.passages import Held, Names, Passage, mentions
-from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import english, spread, stem, words
 
 _QUOTED = re.compile(r"[\"`“”«»]([^\"`“”«»]{1,120})[\"`“”«»]|(?<![\w])'([^']{2,120})'(?![\w])")
 _TOKEN = re.compile(r"[/]?[A-Za-z0-9_$][\w.:/@$+-]*[\w)/]|[A-Za-z]")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|UTC)?|\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?", re.IGNORECASE)
-
 
 
 _KIND_NOUN = (
@@ -63,11 +62,10 @@ def _quoted(text: str) -> Iterator[str]:
 
 
 def _ordinary(phrase: str, held: Sequence[Held]) -> bool:
-    """True for scare quotes: every word is plain English or stands in the facts."""
+    """True for words in quotes that quote nothing: the vocabulary's, or in another order than the facts have them."""
     stems = {one for fact in held for one in fact.stems}
-    return all(stem(word) in stems or _plain_word(word) for word in spread(phrase).split()) and not re.search(
-        r"[\d_/=]", phrase
-    )
+    loose = spread(phrase)
+    return _is_vocabulary(loose) or (len(loose.split()) > 1 and all(stem(word) in stems for word in loose.split()))
 
 
 def _tokens(text: str) -> Iterator[str]:

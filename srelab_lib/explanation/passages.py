@@ -43,7 +43,7 @@ CITED_ID = re.compile(r"\bE\d+\b")
 
 @dataclass(frozen=True)
 class Passage:
-    """A text, read. `plain` keeps case and names; `spread` has names of objects blanked and everything else taken apart."""
+    """A text, read: `plain` keeps case and names, `spread` has names of objects blanked and the rest taken apart."""
 
     plain: str
     hidden: frozenset[str]

@@ -1,4 +1,4 @@
-"""The one prompt: instructions and schema first, then candidates and facts as quoted data, within a budget of tokens."""
+"""The one prompt: instructions and schema, then candidates and facts as quoted data, within a budget of tokens."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CONTEXT_TOKENS = 4096
 """The window that is asked for: prompt and answer fit with room to spare, and phi3 has no more."""
 
 RULES_TOKENS = 220
-"""The instructions and the role markers around two messages, which are always the same: counted, 194 in phi3's vocabulary,
-and not estimated as what comes from an incident is."""
+"""The instructions and the role markers around two messages: always the same, so counted (194 in phi3's vocabulary) and
+not estimated as what comes from an incident is."""
 
 MAX_CANDIDATES, CANDIDATE_CHARACTERS = 4, 120
 MAX_OBJECTS = 6
@@ -30,7 +30,7 @@ MAX_CLAIMS, CLAIM_CHARACTERS, MAX_CITED = 5, 240, 4
 CLOSING = "The JSON object:"
 NO_CHOICE = "none"
 
-# What a tokenizer may read as the beginning of a control token or role: <|user|>, </s>, <start_of_turn>, [INST], <<SYS>>.
+# What a tokenizer may read as the beginning of a control token: <|user|>, </s>, <start_of_turn>, [INST], <<SYS>>.
 _MARKER = re.compile(r"<(?=[^\s=\d])|\[(?=/?(?:INST|SYS)\b)", re.IGNORECASE)
 
 
@@ -85,7 +85,7 @@ def objects(candidates: Sequence[Candidate], evidence: Sequence[Evidence]) -> li
 
 
 def quoted(text: str, *, limit: int | None = None) -> str:
-    """Foreign text as one line of quoted data: no line break, no control character, no marker of a role survives in it."""
+    """Foreign text as one line of quoted data, without line breaks, control characters and markers of roles."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     clipped = line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
     return json.dumps(_MARKER.sub(r"\g<0> ", clipped), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Numbers with their units and roles: what a claim says of how much, how many and when, and whether a fact says the same.
+"""Numbers with their units and roles, and whether a fact says the number that a claim says.
 
 Units are compared by value: 256Mi, 256 MiB and 268435456 bytes are one, 10Mi and 10 MB are two, 38 % is 0.38. A number
 keeps the role that its words give it: a claim's four restarts are not a fact's exit code 4.
@@ -23,6 +23,7 @@ class Quantity:
         family: `bytes`, `bytes/s`, `seconds`, `cores`, `share`, `rate`, `milli` (`5m`: minutes or thousandths), or "".
         base: `binary` or `decimal` for bytes, `span` for the time between two facts, else "".
         step: half of it is what rounding may have taken.
+        per: the span of time that it is counted for where its unit does not say: `MiB per minute`.
         roles: what its words say it counts.
         manner: `about`, `over`, `under`, or "".
     """
@@ -32,6 +33,7 @@ class Quantity:
     family: str = ""
     base: str = ""
     step: float = 1.0
+    per: str = ""
     roles: frozenset[str] = frozenset()
     manner: str = ""
     start: int = 0
@@ -77,7 +79,9 @@ def _readings(item: Quantity) -> list[Quantity]:
 
 
 def _comparable(claimed: Quantity, held: Quantity) -> bool:
-    if claimed.family == held.family:
+    if claimed.per != held.per:
+        return False
+    if claimed.family == held.family or (not claimed.family and claimed.value == 0):
         return True
     # A bare 0.38 may be a share, a bare 4 four cores; a bare 3 is no 3 seconds and no 3 MiB.
     if claimed.family == "" and held.family == "cores":

@@ -219,7 +219,7 @@ SLACK_SECONDS = 90.0
 
 
 def later_cause(claim: Passage, held: Sequence[Held]) -> Link | None:
-    """A change that the claim calls a cause, and facts of what it is said to have caused, all dated clearly before it."""
+    """A change that the claim calls a cause, where every fact of an effect is dated clearly before it."""
     changes = [fact.item.time for fact in held if fact.item.kind == "change" and fact.item.time]
     effects = [fact.item.time for fact in held if fact.item.kind not in {"change", "spec"} and fact.item.time]
     if not changes or not effects or (min(changes) - max(effects)).total_seconds() <= SLACK_SECONDS:

@@ -21,7 +21,6 @@ from srelab_lib.explanation.relations import (
 )
 from srelab_lib.explanation.words import clause_at, spread, stem, words
 
-
 _LOOSE = frozenset(
     {
         "requests",
@@ -125,7 +124,7 @@ def direction_agrees(case: Case) -> str | None:
 
 
 def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
-    """Directions of the facts that a part speaks of: those with its numbers, else those that share most of its words."""
+    """Directions of the facts that a part speaks of: those with its numbers, else those with most of its words."""
     known = [(fact, held_directions(fact)) for fact in held]
     moved = [(fact, found) for fact, found in known if found]
     numbered = [found for fact, found in moved if part.quantities and not unsupported(part.quantities, fact.quantities)]

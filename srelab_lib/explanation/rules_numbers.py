@@ -11,7 +11,6 @@ from srelab_lib.explanation.passages import Held, times_of
 from srelab_lib.explanation.quantities import Quantity, between, folds, missing_counts, unsupported
 from srelab_lib.explanation.relations import steps
 
-
 _LACKING = re.compile(
     r"\b(?:missing|unavailable|not (?:yet )?(?:ready|available)|unready|lacking|short|down|left|"
     r"remaining|free|fail\w*)\b",
@@ -27,7 +26,7 @@ def numbers_stand_in_facts(case: Case) -> str | None:
 
 
 def held_quantities(case: Case, held: Sequence[Held]) -> list[Quantity]:
-    """The numbers of facts, and those that follow from them where the claim asks for it: how much later, how many less."""
+    """The numbers of facts, and what follows from them where the claim asks for it: how much later, how many less."""
     found = [quantity for fact in held for quantity in fact.quantities]
     if _LATER.search(case.claim.plain):
         found += between(times_of(case.held))
@@ -49,7 +48,7 @@ def times_stand_in_facts(case: Case) -> str | None:
 
 
 _ALL = re.compile(
-    r"\b(?:all|every|each|none|no|any) (?:of )?(?:the |its |their |single )?(?:\w+ )?(requests?|"
+    r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |single )?(?:\w+ )?(requests?|"
     r"users?|pods?|replicas?|nodes?|clients?|callers?)\b"
 )
 _SHARE_OF = re.compile(
@@ -57,7 +56,7 @@ _SHARE_OF = re.compile(
     r"nearly) (?:of )?(?:all|every|each)\b"
 )
 _WHOLE = re.compile(
-    r"\b(?:all|every|each|no|none)\b|\b0/\d|\b100 ?%|\bratio\W+1\b|\bto 1(?:\.0+)? ratio|"
+    r"\b(?:all|every|each|no|none)\b|\b0/\d|\b100 ?%|\bratio\W+1\b|\bto 1(?:\.0+)? ratio|\bto 0(?![.\d])|"
     r"\b([1-9]\d*)/\1\b|replicas\W?0\b|\b0 replicas|no endpoints|replicas=(\d+) (?:.* )?(?:ready|"
     r"available|updated|unavailable) replicas=\2\b"
 )

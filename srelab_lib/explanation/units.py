@@ -31,9 +31,12 @@ _CORES = {"core": 1.0, "cpu": 1.0, "vcpu": 1.0, "millicore": 1e-3, "millicpu": 1
 
 UNIT = (
     r"(?:[kmgtp]i?b?(?:/s|ps)?|bytes?(?:/s| per second)?|b|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?"
-    r"|%|percent(?:age points?)?|per cent|ratio|milliseconds?|msecs?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?"
+    r"|%|percent(?:age points?)?|per cent|ratio|milliseconds?|msecs?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?"
+    r"|weeks?"
     r"|ns|us|µs|μs|ms|s|h|d|cores?|v?cpus?|millicores?|millicpus?"
-    r"|(?:requests?|reqs?|errors?|events?|queries|calls|responses)(?:/s(?:ec(?:ond)?)?|\s+(?:per|a|each|every)\s+second)|rps|qps"
+    r"|(?:requests?|reqs?|errors?|events?|queries|calls|responses)"
+    r"(?:/s(?:ec(?:ond)?)?|\s+(?:per|a|each|every)\s+second)"
+    r"|rps|qps"
     r"|/s(?:ec(?:ond)?)?|(?:per|a|each|every)\s+second)"
 )
 

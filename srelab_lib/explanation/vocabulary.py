@@ -1,8 +1,8 @@
 """What claims and facts can speak of, in all the words that people and servers have for it.
 
 A *topic* is a thing (memory, a probe, DNS): a claim that names one must cite a fact that has it. An *event* happened or
-did not: the fact must have it with the same sign. A *state* holds or does not, and a server has its own words for either
-(`ErrImagePull` says that an image was *not* pulled). Patterns see text as `words.spread` writes it.
+did not: the fact must have it with the same sign. A *state* holds or does not, and a server has words of its own for
+either (`ErrImagePull` says that an image was *not* pulled). Patterns see text as `words.spread` writes it.
 """
 
 from __future__ import annotations

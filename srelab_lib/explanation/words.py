@@ -37,7 +37,7 @@ def plain(text: str) -> str:
 
 
 def spread(text: str) -> str:
-    """Lower case, camel case and snake case taken apart, contractions written out: what patterns are matched against."""
+    """Lower case, camel and snake case taken apart, contractions written out: what patterns are matched against."""
     text = _HUMP.sub(" ", _PLURAL.sub(lambda match: match[0].lower(), text)).lower()
     for pattern, replacement in _CONTRACTED:
         text = pattern.sub(replacement, text)
@@ -111,8 +111,13 @@ _ENDINGS = (
 )
 
 
+def word_list(text: str) -> list[str]:
+    """The words of a text, in order: how a long list of words is written down."""
+    return text.split()
+
+
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text: how a long list of words is written down."""
+    """The words of a text, each once."""
     return frozenset(text.split())
 
 

@@ -26,7 +26,7 @@ from srelab_lib.model import TimeWindow
 from srelab_lib.reports.text import day, quantity, visible
 
 WIDTH = 6.4
-LEFT, RIGHT = 0.5, 1.1
+LEFT, RIGHT = 0.5, 1.14
 """Inches beside the plots: tick labels, and labels at the ends of lines."""
 PLOT = WIDTH - LEFT - RIGHT
 DPI = 180

@@ -11,7 +11,7 @@ from srelab_lib.reports.series import relevance
 from srelab_lib.reports.text import clock
 
 LINE = 0.19
-MAX_NAMES, MAX_LINES = 4, 3
+MAX_NAMES, MAX_LINES = 4, 4
 TOGETHER = 0.12
 """Changes within this many inches are one line."""
 
@@ -104,7 +104,7 @@ def _placed(rows: list[tuple[float, str, bool]], window_seconds: float) -> list[
     top = 0.0
     for seconds, text, is_change in rows:
         x = LEFT + PLOT * seconds / window_seconds
-        to_right = x <= WIDTH * 0.55
+        to_right = x <= WIDTH * 0.55 or canvas.text_width(text, SMALL, "bold") <= WIDTH - x - 0.2
         room = (WIDTH - x if to_right else x) - 0.2
         lines = tuple(canvas.wrap(text, room, SMALL, MAX_LINES, weight="bold"))
         edge = x + 0.09 if to_right else x - 0.09

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from srelab_lib.model import Diagnosis, TimeWindow
 from srelab_lib.reports import canvas
 from srelab_lib.reports.canvas import INK, RIGHT, SMALL, STYLES
 from srelab_lib.reports.series import Series, display_scale, line_of, lines_of, relevance, title_of, unit_of
-from srelab_lib.reports.text import object_name, quantity
+from srelab_lib.reports.text import clock, object_name, quantity
 
 USER_SIGNALS = ("request_rate", "error_ratio", "latency_p95_seconds")
 RESOURCE_SIGNALS = ("memory_working_set_bytes", "cpu_usage_cores")
@@ -64,6 +65,15 @@ class Panel:
     def heading(self) -> str:
         """What is shown, in which unit."""
         return f"{title_of(self.signal)}, {self.scale[1]}".rstrip(", ")
+
+
+class _Label(NamedTuple):
+    """Words at the height of `value`, joined to a line that reaches the edge of the plot."""
+
+    value: float
+    text: str
+    color: str
+    joined: bool
 
 
 def panels_of(diagnosis: Diagnosis) -> list[Panel]:
@@ -118,21 +128,23 @@ def draw_panel(axes: Axes, window: TimeWindow, panel: Panel, order: Sequence[str
     factor, _ = panel.scale
     canvas.utc_axis(axes, window, labels=False)
     canvas.y_axis(axes, panel.top * factor)
-    labels = [_draw_line(axes, panel, line, order) for line in panel.lines]
+    labels = [_draw_line(axes, window, panel, line, order) for line in panel.lines]
     if panel.limit is not None:
         labels.append(_draw_limit(axes, panel, panel.limit, window))
     _draw_labels(axes, window, panel.height, labels)
 
 
-def _draw_line(axes: Axes, panel: Panel, line: Series, order: Sequence[str]) -> tuple[float, str, str]:
+def _draw_line(axes: Axes, window: TimeWindow, panel: Panel, line: Series, order: Sequence[str]) -> _Label:
     factor, _ = panel.scale
     color, dashes = STYLES[order.index(line.object) % len(STYLES)]
     axes.plot(line.x, line.y * factor, color=color, linestyle=dashes)
     alone = np.isfinite(line.y) & ~_has_neighbour(line.y)
     axes.plot(line.x[alone], line.y[alone] * factor, color=color, linestyle="none", marker="o", markersize=3)
-    name = _labels(order)[line.object]
+    early = line.ends_early(window)
     value = canvas.fit_quantity(line.last, unit_of(line.signal), RIGHT - 0.2)
-    return line.last * factor, name if len(panel.lines) > 1 else f"{name}\n{value}", color
+    last = f"ends {clock(line.ended(window))[:5]}" if early else value
+    name = _labels(order)[line.object]
+    return _Label(line.last * factor, f"{name}\n{last}" if len(panel.lines) == 1 else name, color, not early)
 
 
 def _has_neighbour(y: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -141,11 +153,11 @@ def _has_neighbour(y: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarra
     return np.concatenate(([False], known[:-1])) | np.concatenate((known[1:], [False]))
 
 
-def _draw_limit(axes: Axes, panel: Panel, limit: Series, window: TimeWindow) -> tuple[float, str, str]:
+def _draw_limit(axes: Axes, panel: Panel, limit: Series, window: TimeWindow) -> _Label:
     factor, _ = panel.scale
     words = f"limit {quantity(limit.last, unit_of(limit.signal))}"
     if not panel.limit_is_drawn:
-        return panel.top * factor, words + "\n(off scale)", INK
+        return _Label(panel.top * factor, f"{words}\n(off scale)", INK, False)
     y = np.minimum(limit.y, panel.top * 1.06) * factor
     x = np.append(limit.x, window.seconds)
     axes.plot(x, np.append(y, y[-1]), color=INK, linewidth=1.4, linestyle=(0, (4, 2)), drawstyle="steps-post")
@@ -155,31 +167,32 @@ def _draw_limit(axes: Axes, panel: Panel, limit: Series, window: TimeWindow) -> 
         axes.annotate(
             was, (0, min(first, panel.top) * factor), (3, -3), textcoords="offset points", va="top", fontsize=SMALL
         )
-    return limit.last * factor, words, INK
+    return _Label(limit.last * factor, words, INK, True)
 
 
-def _draw_labels(axes: Axes, window: TimeWindow, height: float, labels: Sequence[tuple[float, str, str]]) -> None:
+def _draw_labels(axes: Axes, window: TimeWindow, height: float, labels: Sequence[_Label]) -> None:
     """Labels right of the plot at the height of their lines, moved apart where they would touch."""
     low, high = axes.get_ylim()
     inch = (high - low) / height
-    tall = [0.17 * (1 + text.count("\n")) for _, text, _ in labels]
+    tall = [0.17 * (1 + label.text.count("\n")) for label in labels]
     gap = max(tall, default=0.0) if len(labels) > 1 else 0.0
-    at = canvas.spread([value / inch for value, _, _ in labels], gap, min(0.08, height / 4), height)
-    for (value, text, color), y in zip(labels, at, strict=True):
+    at = canvas.spread([label.value / inch for label in labels], gap, min(0.08, height / 4), height)
+    for label, y in zip(labels, at, strict=True):
+        arrow = {
+            "arrowstyle": "-",
+            "color": label.color,
+            "linewidth": 1.4,
+            "shrinkA": 1,
+            "shrinkB": 0,
+            "relpos": (0, 0.5),
+        }
         axes.annotate(
-            text,
-            xy=(window.seconds, value),
+            label.text,
+            xy=(window.seconds, label.value),
             xytext=(window.seconds * 1.035, y * inch),
             va="center",
             fontsize=SMALL,
             linespacing=1.05,
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": color,
-                "linewidth": 1.4,
-                "shrinkA": 1,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
+            arrowprops=arrow if label.joined else None,
         )

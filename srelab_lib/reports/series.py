@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,14 @@ class Series:
     def end(self) -> float:
         """When that was, in seconds since the window's start."""
         return float(self.x[np.isfinite(self.y)][-1])
+
+    def ended(self, window: TimeWindow) -> datetime:
+        """When that was."""
+        return window.start + timedelta(seconds=self.end)
+
+    def ends_early(self, window: TimeWindow) -> bool:
+        """True when samples stop well before the window does: what was measured is gone."""
+        return window.seconds - self.end > max(3 * window.step_seconds, window.seconds / 25)
 
 
 def title_of(signal: str) -> str:

@@ -137,6 +137,8 @@ def scale(unit: str, largest: float) -> tuple[float, str]:
         return 100.0, "%"
     if unit == "seconds":
         return (1.0, "s") if largest >= 1 else (1000.0, "ms")
+    if unit == "cores":
+        return (1.0, "cores") if largest >= 1 else (1000.0, "millicores")
     if unit in {"bytes", "bytes/s"}:
         steps = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
         size, name = next((step for step in steps if largest >= step[0]), (1.0, "B"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from srelab_lib.model import Diagnosis, Snapshot
+from srelab_lib.model import Diagnosis, Snapshot, TimeWindow
 from srelab_lib.reports import canvas, lanes, names, panels
 from srelab_lib.reports.canvas import INK, LEFT, ORANGE, SHADE, SMALL, SOFT, WIDTH, Chart
 from srelab_lib.reports.lanes import Lane
@@ -66,10 +66,10 @@ def sentence(diagnosis: Diagnosis) -> str:
 
 
 def where(snapshot: Snapshot) -> str:
-    """`RECORDED incident oom · namespace default · 11:55 to 12:10 UTC`."""
+    """`RECORDED incident oom · 11:55 to 12:10 UTC · namespace default`: what comes last is cut first."""
     window = snapshot.window
     source = f"RECORDED incident {snapshot.source.name}" if snapshot.source.kind == "incident" else snapshot.source.name
-    return f"{source} · namespace {snapshot.namespace} · {clock(window.start)[:5]} to {clock(window.end)[:5]} UTC"
+    return f"{source} · {clock(window.start)[:5]} to {clock(window.end)[:5]} UTC · namespace {snapshot.namespace}"
 
 
 def _parts(diagnosis: Diagnosis) -> _Parts:
@@ -141,12 +141,13 @@ def _alt(diagnosis: Diagnosis, parts: _Parts) -> str:
     window = diagnosis.snapshot.window
     words = [f"Timeline from {clock(window.start)} to {clock(window.end)} UTC.", sentence(diagnosis)]
     words += [f"{' '.join(name.lines)}." for name in parts.names]
-    for panel in parts.panels:
-        line = panel.lines[0]
-        unit = unit_of(line.signal)
-        words.append(
-            f"{panel.heading}, {object_words(line.object)}: at most {quantity(line.peak, unit)}, "
-            f"{quantity(line.last, unit)} at the end."
-        )
+    words += [_panel_words(panel, window) for panel in parts.panels]
     words += [f"{lane.heading}: {len(lane.x)} marks." for lane in parts.lanes]
     return " ".join([*words, *parts.notes])
+
+
+def _panel_words(panel: Panel, window: TimeWindow) -> str:
+    line = panel.lines[0]
+    peak, last = (quantity(value, unit_of(line.signal)) for value in (line.peak, line.last))
+    end = f"no samples after {clock(line.ended(window))}" if line.ends_early(window) else f"{last} at the end"
+    return f"{panel.heading}, {object_words(line.object)}: at most {peak}, {end}."

@@ -15,6 +15,9 @@ from srelab_lib.model import Fact, Finding, Snapshot
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
+SLOW_SECONDS = 0.5
+"""A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""
+
 
 def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
     """Endpoints of a Service that are not ready, and the failed calls of the workloads that use it."""
@@ -90,7 +93,7 @@ def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
     """The latency that a program measures at its dependencies, from the change point on."""
     view = net(s)
     for ref, workload in view.workloads.items():
-        risen = onsets_of(s, ref, "dependency_latency_p95_seconds")
+        risen = [row for row in onsets_of(s, ref, "dependency_latency_p95_seconds") if row["after"] >= SLOW_SECONDS]
         if not risen or _users_feel_nothing(s, ref):
             continue
         asked = [x for item in view.references(workload) if (x := view.service(item.address))]

@@ -104,12 +104,13 @@ def _error_lines(s: Snapshot) -> list[Row]:
 
 
 def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
-    """The lines of templates that the log did not have from its start, or all where it fails from its start.
+    """The lines of templates that the log did not have from its start, or all where users feel more errors than before.
 
-    Also all where users feel more errors than before.
+    What a workload has logged from its start is a fault where it is seen to be unwell or was just changed; it is noise
+    where it is well, however much of it there is.
     """
     if hit.dominant and not hit.risen:
-        return hit
+        return hit if symptoms(s, hit.object) or _changed(s, hit) else None
     first: dict[str, datetime] = {}
     for line in hit.lines:
         first.setdefault(line["template"], line["time"])

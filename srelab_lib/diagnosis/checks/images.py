@@ -42,7 +42,7 @@ _WHY = tuple(
         (r"toomanyrequests|too many requests|429", "the registry's rate limit refuses to give {image}"),
         (
             _UNREACHABLE,
-            "the registry of {image} cannot be reached",
+            "image {image} is not on the node, and its registry cannot be reached",
         ),
         (
             r"unauthorized|denied|forbidden|authentication required|no basic auth|insufficient_scope|\b40[13]\b",

@@ -31,7 +31,6 @@ _SCHEDULING_EVENTS = (
     "FailedNeedsStart",
     "UnparseableSchedule",
     "InvalidSchedule",
-    "UnexpectedJob",
     "TooManyMissedTimes",
 )
 
