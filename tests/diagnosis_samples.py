@@ -153,7 +153,7 @@ def oom_marks() -> tuple[TimelineMark, ...]:
             time=at(20 + 25 * i),
             kind="event",
             object=WEB,
-            text="BackOff: Back-off restarting failed container app (9 times)",
+            text="BackOff: Back-off restarting failed container app",
         )
         for i in range(9)
     ]

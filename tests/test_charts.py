@@ -23,7 +23,7 @@ from PIL import Image
 from srelab_lib.model import Diagnosis, Missing, TimelineMark, TimeWindow
 from srelab_lib.reports import canvas, charts
 from srelab_lib.reports.canvas import Chart
-from srelab_lib.reports.lanes import clusters
+from srelab_lib.reports.lanes import clusters, lanes_of
 from srelab_lib.reports.panels import MAX_SERIES, panels_of
 from srelab_lib.reports.series import lines_of
 from srelab_lib.reports.text import visible
@@ -275,6 +275,19 @@ def test_a_prometheus_that_failed_is_named() -> None:
     assert any("prometheus: connection refused" in text for text, _ in texts(chart))
 
 
+def test_what_a_server_counted_is_told_once_as_a_span() -> None:
+    back_off = "BackOff: Back-off restarting failed container app"
+    marks = [
+        TimelineMark(time=samples.at(t), kind="event", object=f"Pod/default/{pod}", text=f"{back_off} ({n} times)")
+        for pod, n in (("a", 20), ("b", 22))
+        for t in (10, 200)
+    ]
+    (lane,) = lanes_of(samples.with_marks(samples.oom(), marks))
+    assert lane.heading == "Event BackOff · 42 times · Back-off restarting failed container app"
+    assert lane.spans == ((501, 691), (501, 691))
+    assert lane.x == ()
+
+
 def test_dense_marks_become_one_with_a_count() -> None:
     counts = [int(text) for text, _ in texts(charts.timeline(dense())) if re.fullmatch(r"\d+", text) and int(text) > 20]
     assert sum(counts) > 300
@@ -318,6 +331,12 @@ def test_an_empty_chart_says_why(name: str) -> None:
 def test_no_errors_are_said_to_be_none() -> None:
     quiet = samples.no_fault({"logs": [row for row in samples.oom_logs() if row["level"] == "info"]})
     assert charts.log_levels_chart(quiet).alt.startswith("No program logged an error in this window.")
+
+
+def test_what_an_earlier_container_used_is_not_held_against_a_lower_limit() -> None:
+    late = [row for row in samples.oom_metrics() if row["signal"] != "memory_working_set_bytes"]
+    late += samples.samples("memory_working_set_bytes", lambda t: (61 if t < 60 else 9) * samples.MIB)
+    assert "9 MiB of 10 MiB" in charts.memory_against_limit(samples.no_fault({"metrics": late})).alt
 
 
 # the axis

@@ -60,8 +60,8 @@ def test_it_stays_under_its_budget(name: str) -> None:
 def test_the_server_counts_no_more_than_was_estimated(tmp_path: Path) -> None:
     with real_ollama(tmp_path) as url:
         client = OllamaClient.from_url(url)
-        for name, texts in DENSE.items():
-            prompt = build(diagnosis_of(budgeted(texts), candidates=6))
+        for name in ("hex", "roles"):
+            prompt = build(diagnosis_of(budgeted(DENSE[name]), candidates=6))
             reply = client.chat(
                 MODEL,
                 list(prompt.messages),

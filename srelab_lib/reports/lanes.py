@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,16 +18,26 @@ HEIGHT = 0.24
 TOUCH, COUNT = 0.13, 0.34
 """Inches between marks that would touch, and what a count needs beside its marks."""
 MAX_EVENT_LANES, MAX_LOG_LANES = 4, 2
+_COUNTED = re.compile(r" \((\d{1,9}) times\)$")
+"""How the timeline writes a count that a server kept of an event: it has a first and a last time."""
 _MARKERS = {"restart": ("v", VERMILLION), "event": ("|", BLUE), "log": ("D", GREEN), "onset": ("|", VERMILLION)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
-    """One row of marks; `x` in seconds since the window's start, sorted."""
+    """One row of marks, in seconds since the window's start.
+
+    Attributes:
+        kind: of the marks.
+        heading: what they say, and how often.
+        x: marks that each stand for one time, sorted.
+        spans: first and last time of what a server counted and did not list.
+    """
 
     kind: str
     heading: str
     x: tuple[float, ...]
+    spans: tuple[tuple[float, float], ...] = ()
 
 
 def lanes_of(diagnosis: Diagnosis) -> list[Lane]:
@@ -47,7 +58,7 @@ def _grouped(diagnosis: Diagnosis, kind: str, marks: Sequence[TimelineMark], mos
     rank = relevance(diagnosis)
 
     def order(name: str) -> tuple[int, int, str]:
-        return min(rank.get(mark.object, len(rank)) for mark in groups[name]), -len(groups[name]), name
+        return min(rank.get(mark.object, len(rank)) for mark in groups[name]), -_times(groups[name]), name
 
     names = sorted(groups, key=order)
     shown, rest = (names, []) if len(names) <= most else (names[: most - 1], names[most - 1 :])
@@ -55,7 +66,7 @@ def _grouped(diagnosis: Diagnosis, kind: str, marks: Sequence[TimelineMark], mos
     if rest:
         others = [mark for name in rest for mark in groups[name]]
         what = "event reasons" if kind == "event" else "new log lines"
-        lanes.append(_lane(diagnosis, kind, f"{len(rest)} other {what} · {len(others)}", others))
+        lanes.append(_lane(diagnosis, kind, f"{len(rest)} other {what} · {_times(others)} times", others))
     return lanes
 
 
@@ -65,8 +76,19 @@ def _group(mark: TimelineMark) -> str:
 
 
 def _heading(kind: str, marks: Sequence[TimelineMark]) -> str:
-    words = Counter(mark.text for mark in marks).most_common(1)[0][0]
-    return f"Event {words}" if kind == "event" else f"New log line: {words}"
+    words = _COUNTED.sub("", Counter(mark.text for mark in marks).most_common(1)[0][0])
+    if kind != "event":
+        return f"New log line: {words}"
+    reason, _, message = words.partition(": ")
+    times = _times(marks)
+    return f"Event {reason} · {times} times · {message}" if times > 1 else f"Event {reason} · {message}"
+
+
+def _times(marks: Iterable[TimelineMark]) -> int:
+    """How often it happened: a server's own count once for each object and text, other marks one by one."""
+    counted = {(mark.object, mark.text) for mark in marks if _COUNTED.search(mark.text)}
+    listed = sum(not _COUNTED.search(mark.text) for mark in marks)
+    return listed + sum(int(_COUNTED.findall(text)[0]) for _, text in counted)
 
 
 def _restart_heading(marks: Sequence[TimelineMark]) -> str:
@@ -82,7 +104,16 @@ def _restart_heading(marks: Sequence[TimelineMark]) -> str:
 
 def _lane(diagnosis: Diagnosis, kind: str, heading: str, marks: Iterable[TimelineMark]) -> Lane:
     start = diagnosis.snapshot.window.start
-    return Lane(kind=kind, heading=heading, x=tuple(sorted((mark.time - start).total_seconds() for mark in marks)))
+    counted: dict[tuple[str, str], list[float]] = {}
+    x = []
+    for mark in marks:
+        seconds = (mark.time - start).total_seconds()
+        if _COUNTED.search(mark.text):
+            counted.setdefault((mark.object, mark.text), []).append(seconds)
+        else:
+            x.append(seconds)
+    spans = tuple(sorted((min(times), max(times)) for times in counted.values()))
+    return Lane(kind=kind, heading=heading, x=tuple(sorted(x)), spans=spans)
 
 
 def clusters(x: Sequence[float], inches_per_second: float) -> list[list[float]]:
@@ -106,6 +137,8 @@ def draw_lane(axes: Axes, lane: Lane, seconds: float) -> None:
     marker, color = _MARKERS[lane.kind]
     size = 11 if marker == "|" else 7
     width = 2 if marker == "|" else 0.8
+    for span in lane.spans:
+        axes.plot(span, [0.5, 0.5], color=color, linewidth=1.6, marker=marker, markersize=size, markeredgewidth=width)
     for run in clusters(lane.x, PLOT / seconds):
         ends = [run[0], run[-1]] if len(run) > 1 else run
         axes.plot(ends, [0.5] * len(ends), color=color, linewidth=4, solid_capstyle="butt")

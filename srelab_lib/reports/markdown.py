@@ -84,7 +84,7 @@ def _timeline(body: Json, figures: Mapping[str, str]) -> str:
 
 
 def _times(mark: Mark) -> str:
-    return f" ({mark.times} times until {mark.last[11:19]})" if mark.times > 1 else ""
+    return f" {mark.repeats}" if mark.repeats else ""
 
 
 def _why(body: Json, figures: Mapping[str, str]) -> str:
@@ -105,7 +105,7 @@ def _why(body: Json, figures: Mapping[str, str]) -> str:
 def _else(body: Json) -> str:
     rows = [
         f"{item['id']}: {code_span(item['fault'])} of {code_span(item['object'])}. {_inline(item['summary'])}"
-        f"{_cites(item['evidence'])}. Stands lower because {_inline(item['why'] or 'its facts are weaker')}."
+        f"{_cites(item['evidence'])} Stands lower because {_inline(item['why'] or 'its facts are weaker')}."
         for item in others(body)
     ]
     parts = ["## What else it could have been", _list(rows) if rows else "There are no other candidates."]

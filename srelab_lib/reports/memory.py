@@ -15,6 +15,8 @@ from srelab_lib.reports.text import quantity
 from srelab_lib.reports.timeline import where
 
 MAX_ROWS = 6
+ACCOUNTING = 1.02
+"""The kernel counts in pages, and not at one moment with the limit."""
 ROW, FOOT = 0.46, 0.55
 LEFT, RIGHT = 0.1, 1.75
 
@@ -64,10 +66,14 @@ def _rows(diagnosis: Diagnosis, objects: list[str]) -> list[_Row]:
 
 
 def _peak_under(line: Series, limit: Series) -> float | None:
-    """The most that was used since the limit has its present value."""
+    """The most that was used since the limit has its present value.
+
+    What is above the limit is left out: it was measured on a container that lived under another one.
+    """
     differs = np.flatnonzero(np.isfinite(limit.y) & (np.abs(limit.y - limit.last) > 1))
     since = limit.x[differs[-1]] if differs.size else -1.0
     used = line.y[(line.x > since) & np.isfinite(line.y)]
+    used = used[used <= limit.last * ACCOUNTING]
     return float(used.max()) if used.size else None
 
 

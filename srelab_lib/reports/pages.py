@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from srelab_lib.reports.story import agreement, chain, marks, where
+from srelab_lib.reports.story import agreement, chain, marks, sentence, where
 from srelab_lib.reports.text import clip, sentences, visible
 
 Json = dict[str, Any]
@@ -54,7 +54,8 @@ def html(body: Json, pictures: Mapping[str, Picture]) -> str:
 
 def others(body: Json) -> list[Json]:
     """The runners-up: all candidates but the one that the verdict names."""
-    return list(body["candidates"][1:] if body["verdict"]["outcome"] == "fault" else body["candidates"])
+    found = body["candidates"][1:] if body["verdict"]["outcome"] == "fault" else body["candidates"]
+    return [{**item, "summary": sentence(item["summary"])} for item in found]
 
 
 def nothing_carries(body: Json) -> str:

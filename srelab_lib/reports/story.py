@@ -9,7 +9,8 @@ from srelab_lib.signals.promql import QUERIES
 
 Json = dict[str, Any]
 MAX_EFFECTS = 4
-USER_SIGNALS = ("error_ratio", "latency_p95_seconds", "request_rate")
+USER_SIGNALS = {"error_ratio": 1, "latency_p95_seconds": 1, "request_rate": -1}
+"""What users feel, and which direction is the worse one."""
 
 
 class Step(NamedTuple):
@@ -28,12 +29,10 @@ def chain(body: Json) -> list[Step]:
     top = body["candidates"][0]
     kinds = {item["id"]: item["kind"] for item in body["evidence"]}
     own = [name for name in top["evidence"] if kinds.get(name) != "change"]
-    steps = [
-        Step("fault", _clock(top["since"]), f"{_stop(top['summary'])} {_capital(_stop(top['cause']))}", tuple(own))
-    ]
+    steps = [Step("fault", _clock(top["since"]), f"{sentence(top['summary'])} {sentence(top['cause'])}", tuple(own))]
     if top["change"]:
         cited = tuple(name for name in top["evidence"] if kinds.get(name) == "change")
-        steps.insert(0, Step("change", _clock(top["change"]["time"]), _stop(_capital(_change(top["change"]))), cited))
+        steps.insert(0, Step("change", _clock(top["change"]["time"]), sentence(_change(top["change"])), cited))
     return [*steps, *_effects(body, top), *_felt(body)]
 
 
@@ -42,27 +41,36 @@ def _effects(body: Json, top: Json) -> list[Step]:
     steps = []
     for summary in top["effects"][:MAX_EFFECTS]:
         effect = by_summary.get(summary, {"since": None, "evidence": []})
-        steps.append(Step("effect", _clock(effect["since"]), _stop(summary), tuple(effect["evidence"])))
+        steps.append(Step("effect", _clock(effect["since"]), sentence(summary), tuple(effect["evidence"])))
     return steps
 
 
 def _felt(body: Json) -> list[Step]:
-    """What users felt: the first change point of each signal of theirs that got worse."""
+    """What users felt: of each of their signals the strongest turn for the worse, the verdict's object first."""
     steps = []
-    for signal in USER_SIGNALS:
-        worse = -1 if signal == "request_rate" else 1
-        onset = next((o for o in body["onsets"] if o["signal"] == signal and (o["score"] or 0) * worse > 0), None)
-        if onset is None or onset["before"] is None or onset["after"] is None:
-            continue
-        cited = tuple(e["id"] for e in body["evidence"] if e["kind"] == "metric" and e["text"].startswith(f"{signal} "))
-        steps.append(Step("users", _clock(onset["time"]), _stop(onset_words(onset)), cited))
+    own = body["verdict"]["object"]
+    for signal, worse in USER_SIGNALS.items():
+        found = [o for o in body["onsets"] if o["signal"] == signal and _difference(o) * worse > 0]
+        if found:
+            onset = next((o for o in found if o["object"] == own), found[0])
+            cited = tuple(e["id"] for e in body["evidence"] if e["kind"] == "metric" and _is_about(e, onset))
+            steps.append(Step("users", _clock(onset["time"]), sentence(onset_words(onset)), cited))
     return steps
 
 
+def _difference(onset: Json) -> float:
+    known = onset["before"] is not None and onset["after"] is not None
+    return float(onset["after"] - onset["before"]) if known else 0.0
+
+
+def _is_about(evidence: Json, onset: Json) -> bool:
+    return bool(evidence["object"] == onset["object"] and evidence["text"].startswith(f"{onset['signal']} "))
+
+
 def onset_words(onset: Json) -> str:
-    """`Share of requests that fail, Deployment default/web: 0.2 % before, 38 % after`."""
+    """`share of requests that fail, Deployment default/web: 0.2 % before, 38 % after`."""
     query = QUERIES.get(onset["signal"])
-    name = _capital(query.title) if query else onset["signal"].replace("_", " ")
+    name = query.title if query else onset["signal"].replace("_", " ")
     before, after = (quantity(onset[key], onset["unit"]) for key in ("before", "after"))
     return f"{name}, {object_words(onset['object'])}: {before} before, {after} after"
 
@@ -76,6 +84,14 @@ class Mark(NamedTuple):
     kind: str
     object: str
     text: str
+
+    @property
+    def repeats(self) -> str:
+        """How often and until when, where it happened more than once; the text itself may tell how often."""
+        if self.times == 1:
+            return ""
+        until = f"until {self.last[11:19]}"
+        return until if self.text.endswith(" times)") else f"{self.times} times {until}"
 
 
 def marks(body: Json) -> list[Mark]:
@@ -116,10 +132,8 @@ def _clock(time: str | None) -> str:
     return time[11:19] if time else ""
 
 
-def _stop(text: str) -> str:
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
     text = text.strip()
+    text = text[:1].upper() + text[1:]
     return text if not text or text[-1] in ".!?" else f"{text}."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

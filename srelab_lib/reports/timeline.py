@@ -142,7 +142,7 @@ def _alt(diagnosis: Diagnosis, parts: _Parts) -> str:
     words = [f"Timeline from {clock(window.start)} to {clock(window.end)} UTC.", sentence(diagnosis)]
     words += [f"{' '.join(name.lines)}." for name in parts.names]
     words += [_panel_words(panel, window) for panel in parts.panels]
-    words += [f"{lane.heading}: {len(lane.x)} marks." for lane in parts.lanes]
+    words += [f"{lane.heading}: {len(lane.x) + len(lane.spans)} marks." for lane in parts.lanes]
     return " ".join([*words, *parts.notes])
 
 
