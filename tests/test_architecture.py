@@ -39,9 +39,9 @@ def test_importing_does_nothing_slow_or_global() -> None:
     program = (
         "import sys, logging, socket\n"
         "socket.create_connection = socket.getaddrinfo = None\n"
-        "import matplotlib; before = dict(matplotlib.rcParams)\n"
+        "import matplotlib; before = matplotlib.rcParams.copy()\n"
         "import srelab_lib\n"
-        "assert dict(matplotlib.rcParams) == before\n"
+        "assert matplotlib.rcParams.copy() == before\n"
         "assert not logging.getLogger().handlers\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

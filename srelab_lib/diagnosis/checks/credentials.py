@@ -104,10 +104,14 @@ def _servers(view: Net, hit: Hits) -> list[str]:
     return list(dict.fromkeys(ref for x in services for ref in (x.ref, *(w.ref for w in x.workloads))))
 
 
+_EXPIRED_IN_EVENT = r"x509: certificate has expired|CERT_HAS_EXPIRED"
+"""As TLS libraries word it: whoever may write an event can write prose about certificates."""
+
+
 def check_tls_expired(s: Snapshot) -> Iterator[Finding]:
     """Log lines and events: `certificate has expired`."""
     view = net(s)
-    for ref, items in grouped(events(s, message=_EXPIRED.pattern)).items():
+    for ref, items in grouped(events(s, message=_EXPIRED_IN_EVENT)).items():
         yield _expired(ref, ref, one_each(event_facts(items)), first_seen(items), strength=3)
     for hit in hits(s, _EXPIRED):
         if len(hit.lines) < 2 or not hit.ongoing or not (_names_tls(hit) or evident(s, hit)):
