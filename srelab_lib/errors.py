@@ -17,6 +17,10 @@ class SrelabError(Exception):
         hint = f"\nhint: {self.hint}" if self.hint else ""
         return f"{where}{self.message}{hint}"
 
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows of it: the message and the hint, without the library's frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(SrelabError):
     """A parameter that cannot be right: unknown name, wrong type, value out of range."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from srelab_lib.errors import SettingsError
@@ -22,6 +22,15 @@ INJECTED = "# Parameters"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _INCIDENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _MODEL = re.compile(r"[\w.:/-]{1,120}")
+
+
+class Parameters(Protocol):
+    """A frozen dataclass whose fields are str, int or bool."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Kind = TypeVar("Kind", bound=Parameters)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +64,7 @@ class Settings:
     model_deadline_seconds: int = 120
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            _check_type(item.name, getattr(self, item.name), str(item.type))
+        check_types(self)
         if self.source not in SOURCES:
             raise _unknown("source", self.source, SOURCES)
         _check_pattern("incident", self.incident, _INCIDENT, "lower case letters, digits and dashes")
@@ -81,22 +89,36 @@ def load_settings(parameters: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsError: an unknown name, a wrong type, or a value that cannot be right.
     """
-    known = [item.name for item in fields(Settings)]
-    for name in parameters:
-        if name not in known:
-            raise _unknown("parameter", name, known)
-    return Settings(**parameters)
+    return _load(Settings, parameters)
 
 
 def from_notebook(namespace: Mapping[str, Any]) -> Settings:
-    """Settings from a notebook's `globals()`: its parameters cell, and what papermill injected after it.
+    """Settings from a notebook's `globals()`; see `read_parameters`."""
+    return read_parameters(namespace, Settings)
+
+
+def read_parameters(namespace: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """A frozen dataclass from a notebook's `globals()`: its parameters cell, and what papermill injected after it.
 
     papermill injects a name that no parameter has with no more than a warning; the injected cell is read here, so that
-    a typo is an error.
+    a typo is an error. `kind` has fields of str, int and bool, and its `__post_init__` calls `check_types`.
+
+    Raises:
+        SettingsError: an unknown name, a wrong type, or a value that cannot be right.
     """
-    known = {item.name for item in fields(Settings)}
+    known = {item.name for item in fields(kind)}
     names = {name for cell in namespace.get("In", ()) if cell.startswith(INJECTED) for name in _assigned(cell)}
-    return load_settings({name: namespace[name] for name in sorted(known & namespace.keys() | names)})
+    return _load(kind, {name: namespace[name] for name in sorted(known & namespace.keys() | names)})
+
+
+def check_types(parameters: Parameters) -> None:
+    """Refuses a value whose type is not the declared one: papermill passes `-p flag no` on as text.
+
+    Raises:
+        SettingsError: a wrong type.
+    """
+    for item in fields(parameters):
+        _check_type(item.name, getattr(parameters, item.name), str(item.type))
 
 
 def from_env(environment: Mapping[str, str], *, prefix: str = "SRELAB_") -> Settings:
@@ -131,13 +153,21 @@ def parse_time(text: str) -> datetime:
     return time.astimezone(UTC)
 
 
+def _load(kind: type[Kind], parameters: Mapping[str, Any]) -> Kind:
+    known = [item.name for item in fields(kind)]
+    for name in parameters:
+        if name not in known:
+            raise _unknown("parameter", name, known)
+    return kind(**parameters)
+
+
 def _assigned(source: str) -> set[str]:
     targets = [target for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets]
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _check_type(name: str, value: object, declared: str) -> None:
-    expected: type = int if declared == "int" else str
+    expected: type = {"int": int, "bool": bool}.get(declared, str)
     if type(value) is not expected:
         raise SettingsError(
             f"{name}={value!r} is {type(value).__name__}, and must be {expected.__name__}",

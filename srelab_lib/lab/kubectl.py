@@ -1,0 +1,70 @@
+"""kubectl against one named context, never whichever happens to be current."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from srelab_lib.errors import SourceError
+from srelab_lib.lab.process import run, silent
+from srelab_lib.lab.step import Progress
+from srelab_lib.settings import LAB_CONTEXT
+
+REQUEST_SECONDS = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kubectl:
+    """kubectl with its context; each call is bounded."""
+
+    context: str = LAB_CONTEXT
+
+    def __call__(
+        self,
+        *arguments: str,
+        timeout_seconds: float = 60,
+        stdin: str = "",
+        progress: Progress = silent,
+        hint: str = "",
+    ) -> str:
+        """Runs `kubectl --context ...` and returns its stdout.
+
+        Raises:
+            CommandError: kubectl ended with an error.
+            DeadlineError: it ran too long.
+        """
+        return run(
+            "kubectl",
+            "--context",
+            self.context,
+            *arguments,
+            timeout_seconds=timeout_seconds,
+            stdin=stdin,
+            progress=progress,
+            hint=hint,
+        )
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get ... -o json`, parsed.
+
+        Raises:
+            CommandError: not found, forbidden, no cluster.
+            SourceError: the answer is no JSON.
+        """
+        text = self("get", *arguments, "-o", "json", f"--request-timeout={REQUEST_SECONDS}s")
+        try:
+            answer: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise SourceError(f"kubectl get {' '.join(arguments)} gave no JSON", source=self.context) from error
+        return answer
+
+    def items(self, *arguments: str) -> list[dict[str, Any]]:
+        """The objects of a list; empty where nothing matches."""
+        found: list[dict[str, Any]] = self.get(*arguments).get("items", [])
+        return found
+
+    def apply(self, manifest: str, *, server_side: bool = False, timeout_seconds: float = 60) -> str:
+        """Applies YAML or JSON text."""
+        flags = ("--server-side", "--force-conflicts") if server_side else ()
+        return self("apply", "-f", "-", *flags, stdin=manifest, timeout_seconds=timeout_seconds)
