@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from srelab_lib.errors import SettingsError
 
-LAB_CONTEXT = "kind-sre-lab"
+LAB_CLUSTER = "sre-lab"
+LAB_CONTEXT = f"kind-{LAB_CLUSTER}"
 DEFAULT_INCIDENT = "oom-memory-limit"
 SOURCES = ("auto", "live", "incident")
 INJECTED = "# Parameters"
