@@ -27,6 +27,14 @@ def split_ref(ref: str) -> tuple[str, str, str]:
     return kind, namespace, name
 
 
+def spoken(ref: str) -> str:
+    """An object as a person says it: `Deployment default/web`, `Node worker-1`; what is no reference stays as it is."""
+    if ref.count("/") < 2:
+        return ref
+    kind, namespace, name = split_ref(ref)
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimeWindow:
     """A closed span of time, UTC, whole seconds.

@@ -15,6 +15,8 @@ from srelab_lib.errors import SettingsError
 
 LAB_CLUSTER = "sre-lab"
 LAB_CONTEXT = f"kind-{LAB_CLUSTER}"
+IN_CLUSTER = "in-cluster"
+"""What a run in a pod calls its cluster; no kubeconfig has such a context."""
 DEFAULT_INCIDENT = "oom-memory-limit"
 SOURCES = ("auto", "live", "incident")
 INJECTED = "# Parameters"

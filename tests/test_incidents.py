@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from srelab_lib import collect, diagnose
-from srelab_lib.model import Diagnosis, Finding
+from srelab_lib.model import Diagnosis, Finding, RunInfo
+from srelab_lib.reports.document import document, dumps
+from srelab_lib.reports.markdown import report
+from srelab_lib.reports.pages import Picture, html
+from srelab_lib.reports.text import sentences
 from srelab_lib.settings import Settings
 
 INCIDENTS = Path(__file__).resolve().parent.parent / "incidents"
@@ -81,3 +88,13 @@ def test_the_same_snapshot_gives_the_same_answer(name: str, diagnoses: dict[str,
     assert again.candidates == diagnoses[name].candidates
     assert again.evidence == diagnoses[name].evidence
     assert again.timeline == diagnoses[name].timeline
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_report_is_valid_and_every_form_tells_the_verdict(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    body = document(diagnoses[name], None, RunInfo())
+    assert json.loads(dumps(body))["run"]["source"] == {"kind": "incident", "incident": name}
+    read = MarkdownIt().render(report(body, {"timeline": ""}))
+    picture = Picture(png=b"\x89PNG\r\n\x1a\n" + bytes(24), alt="")
+    for text in (unescape(read), unescape(html(body, {"timeline": picture}))):
+        assert sentences(body["verdict"]["summary"])[0].rstrip(".") in re.sub(r"<[^>]+>", "", text)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from srelab_lib.redact import redact_json, redact_text
-from srelab_lib.secret_words import is_secret_key
+from srelab_lib.redact.words import is_secret_key
 
 # What is planted; no result may hold it.
 SECRET = "hunter2"

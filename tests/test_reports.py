@@ -167,6 +167,12 @@ def test_what_is_cut_is_told() -> None:
     assert any(note.startswith("5 of") and "verdict.cause" in note for note in body["dropped"])
 
 
+def test_evidence_that_the_model_was_not_shown_is_told() -> None:
+    analysis = Analysis(model="phi3", omitted=("E6", "E7"))
+    body = document(samples.oom(), analysis, samples.RUN)
+    assert any(note.startswith("E6, E7: not shown to the model") for note in body["dropped"])
+
+
 # pages
 
 

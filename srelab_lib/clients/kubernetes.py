@@ -17,6 +17,7 @@ from srelab_lib.clients.kubeconfig import contexts, default_kubeconfig, unknown_
 from srelab_lib.clients.transport import MIB, POOL_SIZE, Params, Transport, readable
 from srelab_lib.errors import ApiError, SourceError, TooLargeError, UnreachableError
 from srelab_lib.redact import redact_text
+from srelab_lib.settings import IN_CLUSTER
 
 GET_BYTES = 16 * MIB
 LOG_BYTES = MIB
@@ -91,9 +92,9 @@ class KubernetesClient:
             kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except (kube_config.ConfigException, OSError) as error:
             raise UnreachableError(
-                f"no credentials of a pod: {error}", source="in-cluster", hint="is automountServiceAccountToken false?"
+                f"no credentials of a pod: {error}", source=IN_CLUSTER, hint="is automountServiceAccountToken false?"
             ) from error
-        return cls._of(kube_client.ApiClient(configuration), "in-cluster")
+        return cls._of(kube_client.ApiClient(configuration), IN_CLUSTER)
 
     @classmethod
     def from_url(cls, url: str, *, name: str = "") -> KubernetesClient:

@@ -12,6 +12,7 @@ from string import Template
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.model import Action, Snapshot, Verdict, split_ref
+from srelab_lib.settings import IN_CLUSTER
 
 _ALLOWED: dict[str, re.Pattern[str]] = {
     "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
@@ -124,8 +125,9 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
 
 
 def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:
-    live = snapshot.source.kind == "live" and _ALLOWED["context"].fullmatch(snapshot.source.name)
-    context = f" --context {snapshot.source.name}" if live else ""
+    name = snapshot.source.name
+    named = snapshot.source.kind == "live" and name != IN_CLUSTER and _ALLOWED["context"].fullmatch(name)
+    context = f" --context {name}" if named else ""
     scoped = f" -n {namespace}" if namespace and _ALLOWED["namespace"].fullmatch(namespace) else ""
     return {"context": context, "kubectl": f"kubectl{context}{scoped}"}
 

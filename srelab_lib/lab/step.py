@@ -19,6 +19,8 @@ from srelab_lib.redact import redact_text
 Progress = Callable[[str], None]
 Status = Literal["already", "done", "holds", "failed", "warning", "interrupted"]
 
+PROJECT = Path(__file__).resolve().parents[2]
+"""The working copy."""
 SUMMARY_VERSION = 1
 POLL_SECONDS = 1.0
 QUIET_SECONDS = 2.0
@@ -98,6 +100,13 @@ _SIGNS: dict[Status, str] = {
     "warning": "!",
     "interrupted": "✘",
 }
+
+
+def phase_folder(name: str, output_dir: str = "", *, now: datetime | None = None) -> Path:
+    """Where a phase's files go: `output_dir` as given, or runs/<UTC>-<name>/ in the working copy."""
+    if output_dir:
+        return Path(output_dir).absolute()
+    return PROJECT / "runs" / f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
 
 
 class Phase:

@@ -6,11 +6,11 @@ import math
 
 from matplotlib.axes import Axes
 
-from srelab_lib.model import Diagnosis, Onset, TimeWindow
+from srelab_lib.model import Diagnosis, Onset, TimeWindow, spoken
 from srelab_lib.reports import canvas
 from srelab_lib.reports.canvas import BLUE, INK, LEFT, RIGHT, SMALL, WIDTH, Chart
 from srelab_lib.reports.series import Series, display_scale, line_of, relevance, title_of, unit_of
-from srelab_lib.reports.text import clock, object_words, quantity
+from srelab_lib.reports.text import clock, quantity
 from srelab_lib.reports.timeline import where
 
 MAX_PANELS = 6
@@ -65,7 +65,7 @@ def _sentence(onset: Onset) -> str:
     unit = onset.unit or unit_of(onset.signal)
     when = f" at {clock(onset.time)}" if onset.time and not onset.began_before_window else " before this window"
     levels = f"{verb} from {quantity(onset.before, unit)} to {quantity(onset.after, unit)}{when}"
-    return f"{title_of(onset.signal)} {levels}: {object_words(onset.object)}."
+    return f"{title_of(onset.signal)} {levels}: {spoken(onset.object)}."
 
 
 def _draw(axes: Axes, window: TimeWindow, onset: Onset, line: Series, factor: float) -> None:

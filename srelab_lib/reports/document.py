@@ -26,8 +26,9 @@ from srelab_lib.model import (
     Onset,
     RunInfo,
     SourceInfo,
+    spoken,
 )
-from srelab_lib.reports.text import day, finite, object_words, rfc3339
+from srelab_lib.reports.text import day, finite, rfc3339
 
 SCHEMA_VERSION = "1.0"
 MAX_TEXT = 20_000
@@ -56,7 +57,7 @@ def document(diagnosis: Diagnosis, analysis: Analysis | None, run: RunInfo) -> J
         "actions": [{"kind": a.kind, "purpose": a.purpose, "command": a.command} for a in diagnosis.actions],
         "checked": list(diagnosis.checked),
         "missing": [_missing(item) for item in diagnosis.snapshot.missing],
-        "dropped": list(diagnosis.evidence.dropped),
+        "dropped": [*diagnosis.evidence.dropped, *_unseen(analysis)],
         "run": _run(diagnosis, analysis, run),
     }
     bound = _Bound()
@@ -69,7 +70,7 @@ def title(diagnosis: Diagnosis) -> str:
     """The report's heading; RECORDED where the signals come from a recording."""
     snapshot, verdict = diagnosis.snapshot, diagnosis.verdict
     if verdict.fault and verdict.object:
-        what = f"{verdict.fault} of {object_words(verdict.object)}"
+        what = f"{verdict.fault} of {spoken(verdict.object)}"
     else:
         what = {"no_fault": "no fault", "fault": "a fault", "inconclusive": "inconclusive"}[verdict.outcome]
         what = f"{what} in namespace {snapshot.namespace}"
@@ -243,6 +244,12 @@ def _unavailable(analysis: Analysis | None) -> str | None:
     if analysis is None:
         return "The model has not been asked yet; this report does not depend on it."
     return analysis.unavailable or None
+
+
+def _unseen(analysis: Analysis | None) -> list[str]:
+    if analysis is None or not analysis.omitted:
+        return []
+    return [f"{', '.join(analysis.omitted)}: not shown to the model, whose prompt had no room for it"]
 
 
 def _missing(item: Missing) -> Json:

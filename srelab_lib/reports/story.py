@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from srelab_lib.reports.text import object_words, quantity
+from srelab_lib.model import spoken
+from srelab_lib.reports.text import quantity
 from srelab_lib.signals.promql import QUERIES
 
 Json = dict[str, Any]
@@ -72,7 +73,7 @@ def onset_words(onset: Json) -> str:
     query = QUERIES.get(onset["signal"])
     name = query.title if query else onset["signal"].replace("_", " ")
     before, after = (quantity(onset[key], onset["unit"]) for key in ("before", "after"))
-    return f"{name}, {object_words(onset['object'])}: {before} before, {after} after"
+    return f"{name}, {spoken(onset['object'])}: {before} before, {after} after"
 
 
 class Mark(NamedTuple):
@@ -109,7 +110,7 @@ def agreement(body: Json) -> str:
         return str(body["analysis_unavailable"])
     model, choice = analysis["model"], analysis["choice"]
     chosen = next((c for c in body["candidates"] if c["id"] == choice), None)
-    what = f"{choice}, {chosen['fault']} of {object_words(chosen['object'])}" if chosen else "none of the candidates"
+    what = f"{choice}, {chosen['fault']} of {spoken(chosen['object'])}" if chosen else "none of the candidates"
     verb = {True: "and agrees with the checks", False: "and does not agree with the checks", None: ""}
     return f"{model} chose {what} {verb[analysis['agrees']]}".rstrip() + "."
 

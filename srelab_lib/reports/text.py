@@ -11,8 +11,6 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-from srelab_lib.model import split_ref
-
 MAX_TEXT = 4000
 """Longest text that a page shows; report.json holds more."""
 
@@ -83,15 +81,6 @@ def code_block(text: str, language: str = "text", *, indent: str = "") -> str:
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
     lines = [f"{fence}{language}", *body.split("\n"), fence]
     return "\n".join(indent + line for line in lines)
-
-
-def object_words(ref: str) -> str:
-    """`Deployment/default/web` -> `Deployment default/web`; anything else as it is."""
-    try:
-        kind, namespace, name = split_ref(ref)
-    except ValueError:
-        return ref
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def object_name(ref: str) -> str:

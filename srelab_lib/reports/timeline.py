@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from srelab_lib.model import Diagnosis, Snapshot, TimeWindow
+from srelab_lib.model import Diagnosis, Snapshot, TimeWindow, spoken
 from srelab_lib.reports import canvas, lanes, names, panels
 from srelab_lib.reports.canvas import INK, LEFT, ORANGE, SHADE, SMALL, SOFT, WIDTH, Chart
 from srelab_lib.reports.lanes import Lane
 from srelab_lib.reports.names import Name
 from srelab_lib.reports.panels import Panel
 from srelab_lib.reports.series import unit_of
-from srelab_lib.reports.text import clock, object_words, quantity, sentences
+from srelab_lib.reports.text import clock, quantity, sentences
 
 HEADING, NOTE, FOOT = 0.28, 0.28, 0.52
 """Heights in inches: a heading, a line that says what is absent, the axis below everything."""
@@ -150,4 +150,4 @@ def _panel_words(panel: Panel, window: TimeWindow) -> str:
     line = panel.lines[0]
     peak, last = (quantity(value, unit_of(line.signal)) for value in (line.peak, line.last))
     end = f"no samples after {clock(line.ended(window))}" if line.ends_early(window) else f"{last} at the end"
-    return f"{panel.heading}, {object_words(line.object)}: at most {peak}, {end}."
+    return f"{panel.heading}, {spoken(line.object)}: at most {peak}, {end}."

@@ -12,6 +12,7 @@ from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import PAGE_ITEMS, KubernetesClient, Listing
 from srelab_lib.errors import ApiError, SourceError, UnreachableError
 from srelab_lib.model import Missing
+from srelab_lib.sources.own_job import is_own
 from srelab_lib.sources.resources import NODE_EVENTS_NAMESPACE, RESOURCES, Resource
 
 Raw = dict[str, Any]
@@ -26,10 +27,6 @@ _CONTENT = (
     "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Service", "Ingress",
     "PersistentVolumeClaim",
 )  # fmt: skip
-
-# The analysis that runs as a Job in the namespace is not part of what it analyses.
-_OWN_NAME = "sre-agent"
-_OWN_JOB = "sre-agent-job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,8 +68,27 @@ def _read(
 ) -> Listing | SourceError:
     try:
         return kubernetes.read_list(resource.path_in(namespace), resource.params, deadline=deadline)
+    except ApiError as error:
+        return _narrower(kubernetes, resource, deadline, error) if error.status == 403 and resource.home else error
     except SourceError as error:
         return error
+
+
+def _narrower(
+    kubernetes: KubernetesClient, resource: Resource, deadline: Deadline, refused: ApiError
+) -> Listing | SourceError:
+    """The list of the kind's usual namespace, for who may not read all of them.
+
+    A server refuses before it looks whether it serves the kind at all, so that is asked first.
+    """
+    group, _, plural = resource.path.rpartition("/")
+    try:
+        kubernetes.get(group, deadline=deadline)
+        return kubernetes.read_list(f"{group}/namespaces/{resource.home}/{plural}", resource.params, deadline=deadline)
+    except ApiError as error:
+        return error if error.status == 404 else refused
+    except SourceError:
+        return refused
 
 
 def _missing(resource: Resource, answer: Listing | SourceError) -> Missing | None:
@@ -92,7 +108,7 @@ def _belongs(kind: str, item: Raw, namespace: str) -> bool:
         return _deploys_to(item, namespace)
     if kind == "Namespace":
         return bool(_name(item) == namespace)
-    return not _is_own(kind, item)
+    return not is_own(kind, item)
 
 
 def _deploys_to(application: Raw, namespace: str) -> bool:
@@ -101,19 +117,6 @@ def _deploys_to(application: Raw, namespace: str) -> bool:
     resources = (application.get("status") or {}).get("resources") or []
     places = {application["metadata"].get("namespace"), destination.get("namespace")}
     return namespace in places | {resource.get("namespace") for resource in resources}
-
-
-def _is_own(kind: str, item: Raw) -> bool:
-    meta = item.get("metadata") or {}
-    labels = meta.get("labels") or {}
-    involved = str((item.get("involvedObject") or {}).get("name", "")) if kind == "Event" else ""
-    return (
-        labels.get("app.kubernetes.io/name") == _OWN_NAME
-        or _OWN_JOB in {labels.get("job-name"), labels.get("batch.kubernetes.io/job-name")}
-        or (kind == "Job" and meta.get("name") == _OWN_JOB)
-        or involved == _OWN_JOB
-        or involved.startswith(_OWN_JOB + "-")
-    )
 
 
 # --- what a person got wrong ------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ class Resource:
         matters: what cannot be judged without it.
         deciding: true when a whole kind of fault cannot be ruled out without it.
         params: selectors.
+        home: the namespace to read where all of them are refused.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Resource:
     matters: str
     deciding: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
+    home: str = ""
 
     @property
     def namespaced(self) -> bool:
@@ -110,7 +112,12 @@ RESOURCES: tuple[Resource, ...] = (
     _cluster(
         "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding", "what a ServiceAccount may do"
     ),
-    _cluster("argoproj.io/v1alpha1", "applications", "Application", "commits that Argo CD rolled out"),
+    Resource(
+        kind="Application",
+        path="/apis/argoproj.io/v1alpha1/applications",
+        matters="commits that Argo CD rolled out",
+        home="argocd",
+    ),
 )
 """Every list of a snapshot, the most telling first. Argo CD's Applications are read in all namespaces: one that deploys
 to this namespace usually lies in `argocd`."""

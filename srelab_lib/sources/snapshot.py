@@ -32,6 +32,7 @@ from srelab_lib.sources.connect import Connection
 from srelab_lib.sources.container_logs import read_logs
 from srelab_lib.sources.gitops import Reader, deployments, no_repository, repository_reader
 from srelab_lib.sources.objects import Objects, RawByKind, read_objects
+from srelab_lib.sources.own_job import is_own_series
 from srelab_lib.sources.range_queries import rate_seconds, read_metrics
 from srelab_lib.sources.recording_git import recorded_reader
 
@@ -119,12 +120,17 @@ def _metrics(
     progress: Progress,
 ) -> tuple[Tables, tuple[Missing, ...]]:
     read = read_metrics(prometheus, connection.namespace, window, rate_seconds=rate, progress=progress)
-    metrics = metrics_table(read.payloads, owned)
+    metrics = metrics_table({signal: _of_others(data) for signal, data in read.payloads.items()}, owned)
     missing = read.missing
     if metrics.empty and not missing:
         reason = f"it has no sample of namespace {connection.namespace} in this window"
         missing = (Missing(source="Prometheus", reason=reason, matters="load, latency, errors and memory over time"),)
     return {"metrics": metrics, "onsets": onsets_table(metrics, window)}, missing
+
+
+def _of_others(data: dict[str, Any]) -> dict[str, Any]:
+    """A query's answer without the series of the analysis' own Job."""
+    return {**data, "result": [item for item in data["result"] if not is_own_series(item["metric"])]}
 
 
 def _at_left_edge(onsets: pd.DataFrame) -> bool:
@@ -163,9 +169,9 @@ def _alerts(connection: Connection, owned: Owners) -> tuple[pd.DataFrame, tuple[
 
 
 def _concerns(alert: dict[str, Any], namespace: str) -> bool:
-    """An alert of this namespace, or of none: a node's, the cluster's."""
+    """An alert of this namespace, or of none: a node's, the cluster's; none about the analysis' own Job."""
     labels: dict[str, str] = alert.get("labels") or {}
-    return labels.get("namespace", namespace) == namespace
+    return labels.get("namespace", namespace) == namespace and not is_own_series(labels)
 
 
 def _onset(onsets: pd.DataFrame, events: pd.DataFrame, window: TimeWindow) -> datetime | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from srelab_lib.diagnosis.checks._once import once
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref
 
 Check = Callable[[Snapshot], Iterable[Finding]]
 """Reads a snapshot and names what it proves. Its docstring's first line tells the reader which field it reads."""
@@ -222,12 +222,6 @@ def event_facts(items: Sequence[Row], limit: int = 2) -> list[Fact]:
 def first_seen(items: Iterable[Row]) -> datetime | None:
     """When the first of the events was first seen."""
     return earliest(*(item["first_seen"] or item["last_seen"] for item in items))
-
-
-def named(ref: str) -> str:
-    """`Deployment/shop/cart` as a person says it: `Deployment shop/cart`, `Node worker-1`."""
-    kind, namespace, name = split_ref(ref)
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def clipped(text: str, length: int = 200) -> str:

@@ -14,7 +14,6 @@ from srelab_lib.diagnosis.checks._facts import (
     first_seen,
     grouped,
     live_pods,
-    named,
     of_namespace,
     one_each,
     raw_objects,
@@ -22,7 +21,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._logs import hits
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _REFUSED = ("FailedCreate", "FailedUpdate", "FailedDelete", "FailedScheduling", "ReplicaSetCreateError")
 _ACCOUNT = re.compile(r'serviceaccount "(?P<name>[\w.-]+)" not found')
@@ -41,7 +40,7 @@ def check_service_account_missing(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="service_account_missing",
             object=ref,
-            summary=f"{named(ref)} cannot create its pods: ServiceAccount {account} does not exist",
+            summary=f"{spoken(ref)} cannot create its pods: ServiceAccount {account} does not exist",
             cause=f"ServiceAccount {account} does not exist",
             facts=one_each([*event_facts(items), spec_fact(ref, serviceAccountName=account)]),
             since=first_seen(items),
@@ -56,7 +55,7 @@ def check_pod_security_denied(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="pod_security_denied",
             object=ref,
-            summary=f"{named(ref)} cannot create its pods: they violate PodSecurity {match['level']}",
+            summary=f"{spoken(ref)} cannot create its pods: they violate PodSecurity {match['level']}",
             cause=f"pod security admission refuses {match['why'].strip()}",
             facts=one_each([*event_facts(items), *_enforced(s)]),
             since=first_seen(items),
@@ -80,7 +79,7 @@ def check_webhook_unreachable(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="webhook_unreachable",
             object=configuration or ref,
-            summary=f"{named(ref)} cannot create its pods: admission webhook {match['name']} does not answer",
+            summary=f"{spoken(ref)} cannot create its pods: admission webhook {match['name']} does not answer",
             cause=f"webhook {match['name']} fails: {' '.join(match['why'].split())}",
             facts=one_each([*event_facts(items), *([_hook_fact(configuration, hook)] if configuration else [])]),
             since=first_seen(items),
@@ -144,7 +143,7 @@ def _denied(ref: str, match: re.Match[str], facts: Any, since: Any, *, strength:
     return Finding(
         fault="rbac_denied",
         object=ref,
-        summary=f"{named(ref)} is refused by the API server: {what}",
+        summary=f"{spoken(ref)} is refused by the API server: {what}",
         cause=what,
         facts=one_each([*facts, spec_fact(ref, serviceAccountName=match["account"])]),
         since=since,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, named, one_each, rows, status_fact
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, one_each, rows, status_fact
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _BAD_HEALTH = frozenset({"Degraded", "Missing"})
 _SHOWN = 4
@@ -22,12 +22,12 @@ def check_out_of_sync(s: Snapshot) -> Iterator[Finding]:
         if sync.get("status") != "OutOfSync" and not told:
             continue
         differing = [item for item in _resources(s, status) if item.get("status") == "OutOfSync"]
-        names = ", ".join(named(_ref(item)) for item in differing[:_SHOWN])
+        names = ", ".join(spoken(_ref(item)) for item in differing[:_SHOWN])
         why = told[0] if told else f"{names or 'the live state'} differs from git"
         yield Finding(
             fault="argo_out_of_sync",
             object=ref,
-            summary=f"{named(ref)} is {sync.get('status', 'Unknown')}: {why}",
+            summary=f"{spoken(ref)} is {sync.get('status', 'Unknown')}: {why}",
             cause=why,
             facts=one_each(
                 [
@@ -50,12 +50,12 @@ def check_degraded(s: Snapshot) -> Iterator[Finding]:
         if health.get("status") not in _BAD_HEALTH:
             continue
         broken = [x for x in _resources(s, status) if (x.get("health") or {}).get("status") in _BAD_HEALTH]
-        names = ", ".join(named(_ref(item)) for item in broken[:_SHOWN]) or "its resources"
+        names = ", ".join(spoken(_ref(item)) for item in broken[:_SHOWN]) or "its resources"
         told = [str((item.get("health") or {}).get("message") or "") for item in broken]
         yield Finding(
             fault="argo_degraded",
             object=ref,
-            summary=f"{named(ref)} is {health['status']}",
+            summary=f"{spoken(ref)} is {health['status']}",
             cause=f"{names}: {next(filter(None, told), health['status'])}",
             facts=one_each(
                 [

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from srelab_lib.diagnosis.checks._facts import Check, Row, named, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, one_each, rows
 from srelab_lib.diagnosis.checks._logs import evident, hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR
-from srelab_lib.model import Fact, Finding, Snapshot, split_ref
+from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
 SLACK = timedelta(seconds=30)
@@ -23,7 +23,7 @@ def check_bad_deploy(s: Snapshot) -> Iterator[Finding]:
     for ref, change in _latest(rows(df[df["kind"].isin(_ROLLOUT_KINDS)])).items():
         told = _worse(s, ref, change["time"])
         if told:
-            yield _finding("bad_deploy", ref, change, told, f"the rollout of {named(ref)} made things worse", ())
+            yield _finding("bad_deploy", ref, change, told, f"the rollout of {spoken(ref)} made things worse", ())
 
 
 def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
         readers = [w.ref for w in view.workloads.values() if any(c == name for c, _, _ in view.configured(w))]
         told = [fact for reader in readers for fact in _worse(s, reader, change["time"])]
         if told:
-            summary = f"after the edit of {named(ref)}, {', '.join(map(named, readers))} became worse"
+            summary = f"after the edit of {spoken(ref)}, {', '.join(map(spoken, readers))} became worse"
             yield _finding("bad_config_edit", ref, change, told, summary, tuple(readers))
 
 

@@ -16,12 +16,11 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     live_containers,
     live_pods,
-    named,
     one_each,
     spec_fact,
     status_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +76,7 @@ def _missing(s: Snapshot, fault: str, kind: str, form: str) -> Iterator[Finding]
         yield Finding(
             fault=fault,
             object=ref,
-            summary=f"{named(ref)} cannot start its pods: {what}",
+            summary=f"{spoken(ref)} cannot start its pods: {what}",
             cause=what,
             facts=one_each([*(item.fact for item in items), *asked]),
             since=earliest(*(item.seen for item in items)),

@@ -15,7 +15,6 @@ from srelab_lib.diagnosis.checks._facts import (
     api_time,
     in_window,
     log_fact,
-    named,
     one_each,
     quoted,
     raw_objects,
@@ -25,7 +24,7 @@ from srelab_lib.diagnosis.checks._logs import by_workload, evident, hits, matchi
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 SLACK = timedelta(seconds=10)
 """Clocks of the API server and of nodes differ by less."""
@@ -103,7 +102,7 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                 yield Finding(
                     fault="configmap_wrong_value",
                     object=ref,
-                    summary=f"{named(hit.object)} fails since {named(ref)} was edited",
+                    summary=f"{spoken(hit.object)} fails since {spoken(ref)} was edited",
                     cause=f"ConfigMap {setting.configmap} was edited at {edit.time:%H:%M:%SZ}, just before the errors",
                     facts=one_each([edit, *hit.facts(), *symptoms(s, hit.object)]),
                     since=hit.first,
@@ -183,7 +182,7 @@ def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None
     return Finding(
         fault="configmap_wrong_value",
         object=ref,
-        summary=f"{named(setting.workload.ref)} fails on the value of {setting.key} in {named(ref)}",
+        summary=f"{spoken(setting.workload.ref)} fails on the value of {setting.key} in {spoken(ref)}",
         cause=f"ConfigMap {setting.configmap} holds {setting.key}={shown}{was_edited}",
         facts=one_each(
             [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]

@@ -12,13 +12,12 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     live_containers,
     metric_fact,
-    named,
     one_each,
     resource,
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS, onsets_of, risen_signals, samples
-from srelab_lib.model import Finding, Snapshot
+from srelab_lib.model import Finding, Snapshot, spoken
 
 THROTTLED_RATIO = 0.25
 """From a quarter of its periods on, a container's answers are noticeably late."""
@@ -43,7 +42,7 @@ def check_cpu_throttled(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="cpu_throttled",
             object=ref,
-            summary=f"container {row['container']} of {named(ref)} is throttled in {throttled:.0%} of its CPU periods",
+            summary=f"container {row['container']} of {spoken(ref)} is throttled in {throttled:.0%} of its CPU periods",
             cause=f"its CPU limit is {limit:g} cores and it uses {used:.3g}",
             facts=one_each(
                 [

@@ -13,9 +13,9 @@ from srelab_lib.diagnosis.checks._endings import (
     grouped_endings,
     recovered_from_start,
 )
-from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, named, one_each, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, one_each, spec_fact
 from srelab_lib.diagnosis.checks._words import missing_variable
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 
 def check_bad_command(s: Snapshot) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def check_bad_command(s: Snapshot) -> Iterator[Finding]:
             s,
             "crash_bad_command",
             items,
-            f"container {ending.container} of {named(ref)} cannot run its command",
+            f"container {ending.container} of {spoken(ref)} cannot run its command",
             _said(line) or _refusal(ending.message) or f"exit code {ending.exit_code}",
             extra=[asked] if command else [],
             strength=3 if ending.message else 2,
@@ -45,7 +45,7 @@ def check_missing_env(s: Snapshot) -> Iterator[Finding]:
             s,
             "crash_missing_env",
             items,
-            f"container {ending.container} of {named(ref)} stops at once, for want of an environment variable",
+            f"container {ending.container} of {spoken(ref)} stops at once, for want of an environment variable",
             f"environment variable {name} is missing" if name else f"it says {_said(line)}",
             extra=[spec_fact(ref, container=ending.container, env=given)],
         )
@@ -63,7 +63,7 @@ def check_app_exit(s: Snapshot) -> Iterator[Finding]:
             s,
             "crash_app_exit",
             lasting,
-            f"container {ending.container} of {named(ref)} keeps ending by itself",
+            f"container {ending.container} of {spoken(ref)} keeps ending by itself",
             f"its program ends with exit code {ending.exit_code}{said}",
         )
 
@@ -77,7 +77,7 @@ def check_container_killed(s: Snapshot) -> Iterator[Finding]:
             s,
             "container_killed",
             items,
-            f"container {ending.container} of {named(ref)} is killed from outside",
+            f"container {ending.container} of {spoken(ref)} is killed from outside",
             f"{signal} ended it (exit code {ending.exit_code}); it is not OOMKilled, and no probe killed it",
         )
 

@@ -12,14 +12,13 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     first_seen,
     grouped,
-    named,
     one_each,
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
-from srelab_lib.model import Finding, Snapshot, object_ref
+from srelab_lib.model import Finding, Snapshot, object_ref, spoken
 
 _REFUSED = re.compile(
     r"password authentication failed|access denied for user|\bWRONGPASS\b|\bNOAUTH\b|login failed for user"
@@ -52,7 +51,7 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="secret_rotated",
             object=hit.object,
-            summary=f"{named(hit.object)} is refused by a server: {whose} is not accepted",
+            summary=f"{spoken(hit.object)} is refused by a server: {whose} is not accepted",
             cause=f"{whose} is no longer accepted",
             facts=one_each(
                 [*hit.facts(), *(spec_fact(hit.object, setting=text) for _, text in held[:2]), *symptoms(s, hit.object)]
@@ -129,11 +128,11 @@ def _names_tls(hit: Hits) -> bool:
 
 
 def _expired(ref: str, caller: str, facts: tuple, since, servers=(), *, strength=2) -> Finding:  # type: ignore[no-untyped-def,type-arg]
-    whose = f"the certificate of {named(ref)}" if ref != caller else "a certificate"
+    whose = f"the certificate of {spoken(ref)}" if ref != caller else "a certificate"
     return Finding(
         fault="tls_expired",
         object=ref,
-        summary=f"{named(caller)} refuses a TLS connection: {whose} has expired",
+        summary=f"{spoken(caller)} refuses a TLS connection: {whose} has expired",
         cause=f"{whose} has expired",
         facts=facts,
         since=since,

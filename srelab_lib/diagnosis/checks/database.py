@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srelab_lib.diagnosis.checks._calls import called
-from srelab_lib.diagnosis.checks._facts import Check, named, one_each
+from srelab_lib.diagnosis.checks._facts import Check, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.credentials import callers_first
-from srelab_lib.model import Finding, Snapshot
+from srelab_lib.model import Finding, Snapshot, spoken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +119,7 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
         yield Finding(
             fault=rule.fault,
             object=hit.object,
-            summary=rule.summary.format(who=named(hit.object)),
+            summary=rule.summary.format(who=spoken(hit.object)),
             cause=f'{rule.cause}: "{told}"',
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,

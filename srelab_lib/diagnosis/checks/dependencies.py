@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, failures
-from srelab_lib.diagnosis.checks._facts import Check, earliest, named, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
@@ -36,8 +36,8 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="dependency_down",
             object=owner,
-            summary=f"{named(owner)} does not answer {', '.join(map(named, sorted(callers))) or 'its callers'}",
-            cause=f"{named(service.ref)} has {service.ready} ready endpoints",
+            summary=f"{spoken(owner)} does not answer {', '.join(map(spoken, sorted(callers))) or 'its callers'}",
+            cause=f"{spoken(service.ref)} has {service.ready} ready endpoints",
             facts=one_each([spec_fact(service.ref, ready_endpoints=service.ready), *broken[:3], *told]),
             since=earliest(*(call.hits.first for call in calls)) or _since(broken),
             related=tuple(dict.fromkeys([service.ref, *sorted(callers)])),
@@ -75,8 +75,8 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="slow_dependency",
             object=ref,
-            summary=f"{named(ref)} answers {named(callers[0])} too slowly",
-            cause=f"calls of {named(services[0])} time out, and its pods are ready",
+            summary=f"{spoken(ref)} answers {spoken(callers[0])} too slowly",
+            cause=f"calls of {spoken(services[0])} time out, and its pods are ready",
             facts=one_each(
                 [
                     *(f for call in calls for f in call.hits.facts()),
@@ -103,8 +103,8 @@ def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="slow_dependency",
             object=target,
-            summary=f"a dependency of {named(ref)} answers slowly",
-            cause=f"calls of {named(ref)} take {risen[0]['after']:.3g} s instead of {risen[0]['before']:.3g} s",
+            summary=f"a dependency of {spoken(ref)} answers slowly",
+            cause=f"calls of {spoken(ref)} take {risen[0]['after']:.3g} s instead of {risen[0]['before']:.3g} s",
             facts=one_each([*risen_signals(s, ref, "dependency_latency_p95_seconds"), *symptoms(s, ref)]),
             since=risen[0]["time"],
             related=tuple(dict.fromkeys([ref, *owners, *(service.ref for service in named_in)])),
@@ -145,11 +145,11 @@ def check_network_slow(s: Snapshot) -> Iterator[Finding]:
     if len(leaves) < 2:
         return
     callers = sorted({call.caller for call, _, _ in slow})
-    targets = ", ".join(named(ref) for ref in sorted(leaves))
+    targets = ", ".join(spoken(ref) for ref in sorted(leaves))
     yield Finding(
         fault="network_slow_or_lossy",
         object=callers[0],
-        summary=f"calls of {', '.join(map(named, callers))} to {targets} time out or are reset at the same time",
+        summary=f"calls of {', '.join(map(spoken, callers))} to {targets} time out or are reset at the same time",
         cause="several Services with ready pods became slow together, which the network between them explains",
         facts=one_each(fact for call, _, _ in slow for fact in call.hits.facts(2)),
         since=min(call.hits.first for call, _, _ in slow),
@@ -169,7 +169,7 @@ def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="upstream_unreachable",
             object=call.caller,
-            summary=f"{named(call.caller)} cannot reach {outside}, which is outside namespace {s.namespace}",
+            summary=f"{spoken(call.caller)} cannot reach {outside}, which is outside namespace {s.namespace}",
             cause=f"{outside} does not answer ({_WORDS[call.kind]})",
             facts=one_each(
                 [
@@ -212,8 +212,8 @@ def check_cascade(s: Snapshot) -> Iterator[Finding]:
                 yield Finding(
                     fault="cascade",
                     object=root,
-                    summary=f"a failure of {named(root)} spread to {named(middle)} and {named(caller)}",
-                    cause=f"{named(middle)} depends on {named(root)}, and {named(caller)} on {named(middle)}",
+                    summary=f"a failure of {spoken(root)} spread to {spoken(middle)} and {spoken(caller)}",
+                    cause=f"{spoken(middle)} depends on {spoken(root)}, and {spoken(caller)} on {spoken(middle)}",
                     facts=one_each([*cause.hits.facts(2), *call.hits.facts(2)]),
                     since=cause.hits.first,
                     strength=1,

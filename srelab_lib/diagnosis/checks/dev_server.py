@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from srelab_lib.diagnosis.checks._facts import Check, Row, live_containers, log_fact, named, one_each, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, live_containers, log_fact, one_each, spec_fact
 from srelab_lib.diagnosis.checks._logs import by_workload, matching
-from srelab_lib.model import Finding, Snapshot
+from srelab_lib.model import Finding, Snapshot, spoken
 
 # What logging puts before a message: times, levels, logger names and punctuation, but no words of a sentence.
 _FRAME = (
@@ -60,7 +60,7 @@ def check_dev_server(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="dev_server_in_production",
             object=hit.object,
-            summary=f"{named(hit.object)} serves with {server}, which is not made for production",
+            summary=f"{spoken(hit.object)} serves with {server}, which is not made for production",
             cause=f"it runs {server}{_by_command(row)}",
             facts=one_each(
                 [*map(log_fact, hit.lines[-3:]), spec_fact(hit.object, image=row["image"], command=row["command"])]

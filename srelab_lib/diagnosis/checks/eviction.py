@@ -18,13 +18,12 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     grouped,
     in_window,
-    named,
     of_namespace,
     one_each,
     spec_fact,
     status_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 
 def check_evicted(s: Snapshot) -> Iterator[Finding]:
@@ -38,7 +37,7 @@ def check_evicted(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="evicted",
             object=ref,
-            summary=f"pods of {named(ref)} were evicted from their node",
+            summary=f"pods of {spoken(ref)} were evicted from their node",
             cause=words.rstrip(". ") or "the kubelet evicted it",
             facts=one_each([*(_status(s, pod) for pod in pods), *event_facts(about)]),
             since=earliest(*(_ended(s, pod) for pod in pods), *(event["first_seen"] for event in about)),
@@ -53,7 +52,7 @@ def check_priority_preempted(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="priority_preempted",
             object=ref,
-            summary=f"pods of {named(ref)} had to make room for a pod of higher priority",
+            summary=f"pods of {spoken(ref)} had to make room for a pod of higher priority",
             cause=_preemptor(s, about[-1]),
             facts=one_each([*event_facts(about), *_priorities(s, ref)]),
             since=earliest(*(event["first_seen"] for event in about)),
@@ -89,7 +88,7 @@ def _preemptor(s: Snapshot, event: Row) -> str:
     if winner is None:
         return clipped(event["message"])
     spec = winner["spec"] or {}
-    return f"{named(winner['object'])} has priority {spec.get('priority')} ({spec.get('priorityClassName')})"
+    return f"{spoken(winner['object'])} has priority {spec.get('priority')} ({spec.get('priorityClassName')})"
 
 
 def _priorities(s: Snapshot, ref: str) -> list[Fact]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._calls import addresses
-from srelab_lib.diagnosis.checks._facts import Check, Row, in_window, live_containers, named, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, evident, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS, onsets_of, risen_signals, symptoms, users_are_fine
-from srelab_lib.model import Finding, Snapshot
+from srelab_lib.model import Finding, Snapshot, spoken
 
 MANY = 5
 """Fewer errors than this are an incident of one request."""
@@ -48,7 +48,7 @@ def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="exception_storm",
             object=hit.object,
-            summary=f"{named(hit.object)} logs {count} errors since {fresh.first:%H:%M:%SZ}",
+            summary=f"{spoken(hit.object)} logs {count} errors since {fresh.first:%H:%M:%SZ}",
             cause=f"it fails with {what}",
             facts=one_each([*fresh.facts(4), *symptoms(s, hit.object)]),
             since=min([fresh.first, *(fact.time for fact in risen if fact.time)]),
@@ -65,7 +65,7 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 fault="exception_storm",
                 object=ref,
-                summary=f"requests of {named(ref)} fail: {risen[0]['signal']} {before:.3g} -> {after:.3g} {unit}",
+                summary=f"requests of {spoken(ref)} fail: {risen[0]['signal']} {before:.3g} -> {after:.3g} {unit}",
                 cause="its metrics count the failures and name no reason",
                 facts=one_each(risen_signals(s, ref, *USER_SIGNALS)),
                 since=risen[0]["time"],
@@ -83,7 +83,7 @@ def check_bad_input(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="bad_input",
             object=hit.object,
-            summary=f"{named(hit.object)} fails on input that it cannot handle, {len(hit.lines)} times",
+            summary=f"{spoken(hit.object)} fails on input that it cannot handle, {len(hit.lines)} times",
             cause=f"some requests carry input that ends in {_kind(hit.lines[-1])}, and nothing was changed before",
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,

@@ -16,12 +16,11 @@ from srelab_lib.diagnosis.checks._facts import (
     first_seen,
     grouped,
     live_containers,
-    named,
     one_each,
     spec_fact,
     status_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _NOT_PULLED = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "RegistryUnavailable"}
@@ -82,7 +81,7 @@ def check_image_wrong_arch(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="image_wrong_arch",
             object=ref,
-            summary=f"container {ending.container} of {named(ref)} cannot run: its program is for another architecture",
+            summary=f"container {ending.container} of {spoken(ref)} cannot run: its program is for another CPU",
             cause=f"the kernel refuses the program of image {ending.row['image']}: exec format error",
             facts=one_each(
                 [*ending_facts(found), spec_fact(ref, container=ending.container, image=ending.row["image"])]
@@ -101,7 +100,7 @@ def _not_pulled(fault: str, ref: str, items: Sequence[Row], said: Sequence[Row],
     return Finding(
         fault=fault,
         object=ref,
-        summary=f"container {row['container']} of {named(ref)} cannot start: its image cannot be had",
+        summary=f"container {row['container']} of {spoken(ref)} cannot start: its image cannot be had",
         cause=cause,
         facts=one_each([*map(_image, items), *event_facts(said)]),
         since=earliest(first_seen(said)),

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, named, one_each, raw_objects, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, one_each, raw_objects, spec_fact
 from srelab_lib.diagnosis.checks._services import net
-from srelab_lib.model import Finding, Snapshot, object_ref
+from srelab_lib.model import Finding, Snapshot, object_ref, spoken
 
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 
@@ -27,7 +27,7 @@ def check_class_missing(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="ingress_class_missing",
             object=ref,
-            summary=f"no controller serves {named(ref)}: IngressClass {wanted} does not exist",
+            summary=f"no controller serves {spoken(ref)}: IngressClass {wanted} does not exist",
             cause=f"IngressClass {wanted} does not exist; there is {known}",
             facts=one_each(
                 [
@@ -62,7 +62,7 @@ def check_backend_missing(s: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 fault="ingress_backend_missing",
                 object=ref,
-                summary=f"{named(ref)} sends {path} to nothing: {what}",
+                summary=f"{spoken(ref)} sends {path} to nothing: {what}",
                 cause=f"{what}{f', it has {offered}' if offered else ''}{f'; a Service {near} exists' if near else ''}",
                 facts=one_each(
                     [

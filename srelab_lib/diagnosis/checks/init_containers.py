@@ -22,12 +22,11 @@ from srelab_lib.diagnosis.checks._facts import (
     grouped,
     live_containers,
     log_fact,
-    named,
     one_each,
     spec_fact,
     status_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _LONG = timedelta(seconds=60)
 """Shorter than that, an init container is at work."""
@@ -42,7 +41,7 @@ def check_init_container_failed(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="init_container_failed",
             object=ref,
-            summary=f"{named(ref)} cannot start: its init container {ending.container} fails",
+            summary=f"{spoken(ref)} cannot start: its init container {ending.container} fails",
             cause=f"init container {ending.container} ends with exit code {ending.exit_code}{said}".rstrip(": "),
             facts=one_each([*ending_facts(found), _asked(ref, ending.row)]),
             since=began(s, [item for item, _ in found]),
@@ -62,7 +61,7 @@ def check_init_container_stuck(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="init_container_stuck",
             object=ref,
-            summary=f"{named(ref)} cannot start: its init container {row['container']} does not end",
+            summary=f"{spoken(ref)} cannot start: its init container {row['container']} does not end",
             cause=f"init container {row['container']} has been running for {seconds} s{said}",
             facts=one_each([state, *map(log_fact, lines[-2:]), _asked(ref, row)]),
             since=earliest(*(item["started_at"] for item in items)),

@@ -18,12 +18,11 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     grouped,
     in_window,
-    named,
     of_namespace,
     one_each,
     quoted,
 )
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _RECENT = timedelta(hours=1)
 """A Job that failed stays as it is for ever; what lies longer back is history."""
@@ -74,7 +73,7 @@ def check_cronjob_missed(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="cronjob_failed",
             object=ref,
-            summary=f"{named(ref)} does not start its runs",
+            summary=f"{spoken(ref)} does not start its runs",
             cause=clipped(missed[-1]["message"]),
             facts=one_each(event_facts(missed)),
             since=missed[0]["first_seen"],
@@ -117,7 +116,7 @@ def _finding(
     return Finding(
         fault=fault,
         object=about["ref"],
-        summary=f"{named(about['ref'])} fails",
+        summary=f"{spoken(about['ref'])} fails",
         cause=f"{clipped(reason)}{ended}{said}",
         facts=one_each([*map(_job_fact, jobs[-2:]), *ending_facts(found)]),
         since=earliest(*times),

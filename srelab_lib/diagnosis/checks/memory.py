@@ -24,13 +24,12 @@ from srelab_lib.diagnosis.checks._facts import (
     log_fact,
     log_rows,
     metric_fact,
-    named,
     one_each,
     resource,
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._words import OOM_AT_START
-from srelab_lib.model import Finding, Snapshot
+from srelab_lib.model import Finding, Snapshot, spoken
 
 _CHILD_KILLED = r"(?:sent|by|on) (?:signal 9\b|sigkill)|out of memory: killed process|perhaps out of memory|^killed$"
 
@@ -43,7 +42,7 @@ def check_oom_killed(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="oom_killed",
             object=ref,
-            summary=f"the kernel kills container {killed[0].container} of {named(ref)} for the memory it uses",
+            summary=f"the kernel kills container {killed[0].container} of {spoken(ref)} for the memory it uses",
             cause=_cause(killed[0].row),
             facts=one_each([*ending_facts(items), *event_facts(_node_events(s, killed))]),
             since=began(s, killed),
@@ -60,7 +59,7 @@ def check_oom_at_start(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="oom_killed",
             object=ref,
-            summary=f"{named(ref)} cannot start: the kernel kills container {row['container']} before it runs",
+            summary=f"{spoken(ref)} cannot start: the kernel kills container {row['container']} before it runs",
             cause=_cause(row),
             facts=one_each([*event_facts(items), spec_fact(ref, container=row["container"], memory_limit=_limit(row))]),
             since=first_seen(items),
@@ -83,7 +82,7 @@ def check_oom_events(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="oom_killed",
             object=ref,
-            summary=f"the kernel kills processes of {named(ref)} for the memory they use",
+            summary=f"the kernel kills processes of {spoken(ref)} for the memory they use",
             cause=_cause(limited[ref]),
             facts=one_each([value, *map(log_fact, lines[:2]), limit]),
             since=min(times),

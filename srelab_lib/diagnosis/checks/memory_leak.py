@@ -18,14 +18,13 @@ from srelab_lib.diagnosis.checks._facts import (
     in_window,
     live_containers,
     metric_fact,
-    named,
     one_each,
     resource,
     spec_fact,
     status_fact,
 )
 from srelab_lib.diagnosis.checks._logs import hits
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -135,7 +134,7 @@ def _finding(ref: str, row: Row, ramps: list[Ramp], limit: float | None) -> Find
     return Finding(
         fault="memory_leak",
         object=ref,
-        summary=f"container {row['container']} of {named(ref)} uses more and more memory, {words}",
+        summary=f"container {row['container']} of {spoken(ref)} uses more and more memory, {words}",
         cause=f"its memory grows by {rate} and does not come back{bound}",
         facts=one_each([*facts, *_ended(ref, row)]),
         since=ramps[0].start,
@@ -160,7 +159,7 @@ def check_heap_full(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="memory_leak",
             object=hit.object,
-            summary=f"the heap of {named(hit.object)} is full",
+            summary=f"the heap of {spoken(hit.object)} is full",
             cause=f"after {(hit.first - hit.log_start).total_seconds():.0f} s its runtime finds no more memory",
             facts=one_each([*hit.facts(), *_ended(hit.object, row)]),
             since=hit.first,

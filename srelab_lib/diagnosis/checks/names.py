@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Address, Failure, Kind, failures
-from srelab_lib.diagnosis.checks._facts import Check, named, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._facts import Check, one_each, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._facts import rows as plain_rows
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks.network_policy import blocked
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref, spoken
 
 _CLUSTER_DNS = "Deployment/kube-system/coredns"
 _DNS_KINDS: tuple[Kind, ...] = ("no_such_name", "no_dns_answer")
@@ -62,7 +62,7 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
     return Finding(
         fault="service_missing",
         object=ref if pods else call.caller,
-        summary=f"{named(call.caller)} calls {address.host}, and no such Service exists",
+        summary=f"{spoken(call.caller)} calls {address.host}, and no such Service exists",
         cause=f"Service {name} does not exist in namespace {s.namespace}{meant}",
         facts=one_each(
             [
@@ -92,7 +92,7 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="dns_failure",
             object=ref,
-            summary=f"{named(callers[0])} cannot resolve {names}, and the Service exists",
+            summary=f"{spoken(callers[0])} cannot resolve {names}, and the Service exists",
             cause=f"its pods ask other name servers: {own[0].text}" if own else "the cluster's DNS does not answer",
             facts=one_each([*(f for call in calls[:3] for f in call.hits.facts(2)), *own, *_dns_pods(s)]),
             since=min(call.hits.first for call in calls),

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, failures
-from srelab_lib.diagnosis.checks._facts import Check, in_window, named, one_each, raw_objects, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, in_window, one_each, raw_objects, spec_fact
 from srelab_lib.diagnosis.checks._policies import Direction, Peer, Policy, allowed, policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import risen_signals, symptoms
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _DNS = Peer(labels={"k8s-app": "kube-dns"}, namespace="kube-system", port=53, port_name="dns", protocol="UDP",
             namespace_labels={"kubernetes.io/metadata.name": "kube-system"})  # fmt: skip
@@ -60,8 +60,8 @@ def _between(s: Snapshot, view: Net, caller: Workload, service: Service, port: i
                   port_name=name)  # fmt: skip
         by = Peer(labels=caller.labels, namespace=s.namespace, namespace_labels=_namespace_labels(s), port=number,
                   port_name=name)  # fmt: skip
-        found = _denied(s, target, "Ingress", by, f"{named(caller.ref)}", service)
-        found = found or _denied(s, caller, "Egress", to, f"{named(service.ref)}", service)
+        found = _denied(s, target, "Ingress", by, f"{spoken(caller.ref)}", service)
+        found = found or _denied(s, caller, "Egress", to, f"{spoken(service.ref)}", service)
         if found:
             return found
     return None
@@ -132,13 +132,13 @@ def _finding(
     policy = found.policy
     side = "to" if found.direction == "Ingress" else "from"
     end = "from" if found.direction == "Ingress" else "to"
-    what = f"it selects {named(found.pod)} and has no {found.direction.lower()} rule for {found.what}"
-    made = Fact(kind="change", object=policy.ref, text=f"{named(policy.ref)} was created", time=policy.created)
+    what = f"it selects {spoken(found.pod)} and has no {found.direction.lower()} rule for {found.what}"
+    made = Fact(kind="change", object=policy.ref, text=f"{spoken(policy.ref)} was created", time=policy.created)
     target = [found.target.ref, *(item.ref for item in found.target.workloads)] if found.target else []
     return Finding(
         fault="network_policy_blocks",
         object=policy.ref,
-        summary=f"{named(policy.ref)} blocks traffic {side} {named(found.pod)} {end} {found.what}",
+        summary=f"{spoken(policy.ref)} blocks traffic {side} {spoken(found.pod)} {end} {found.what}",
         cause=what,
         facts=one_each(
             [

@@ -17,13 +17,12 @@ from srelab_lib.diagnosis.checks._facts import (
     event_facts,
     events,
     in_window,
-    named,
     of_namespace,
     one_each,
     raw_objects,
 )
 from srelab_lib.diagnosis.checks._placement import Unplaced, in_state, unplaced
-from srelab_lib.model import Finding, Snapshot, object_ref
+from srelab_lib.model import Finding, Snapshot, object_ref, spoken
 
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -85,7 +84,7 @@ def _finding(
     return Finding(
         fault=fault,
         object=ref,
-        summary=f"{named(ref)} {what}; it concerns pods of {', '.join(map(named, owners[:3]))}",
+        summary=f"{spoken(ref)} {what}; it concerns pods of {', '.join(map(spoken, owners[:3]))}",
         cause=clipped(f"{condition.get('type', '')} {condition.get('reason', '')}: {words}".strip(" :")),
         facts=one_each(
             [

@@ -16,11 +16,10 @@ from srelab_lib.diagnosis.checks._facts import (
     first_seen,
     in_window,
     log_fact,
-    named,
     one_each,
 )
 from srelab_lib.diagnosis.checks._probes import LISTENS, Probe, failing, served, wrong_question
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _SETTLED = timedelta(seconds=30)
 """A container that runs for less may simply not be ready yet."""
@@ -37,7 +36,7 @@ def check_readiness_probe(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="readiness_probe_misconfigured",
             object=ref,
-            summary=f"{named(ref)} runs but gets no traffic: its readiness probe fails",
+            summary=f"{spoken(ref)} runs but gets no traffic: its readiness probe fails",
             cause=why,
             facts=one_each([*probe.facts(), *facts, *(f for p in probes for f in event_facts(p.failures, 1))]),
             since=earliest(*(first_seen(p.failures) for p in probes)),
@@ -59,7 +58,7 @@ def check_liveness_probe(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="liveness_probe_misconfigured",
             object=ref,
-            summary=f"the kubelet restarts container {probe.row['container']} of {named(ref)} for its liveness probe",
+            summary=f"the kubelet restarts container {probe.row['container']} of {spoken(ref)} for its liveness probe",
             cause=why,
             facts=one_each([*event_facts(kills), *probe.facts(), *facts]),
             since=earliest(first_seen(probe.failures), first_seen(kills)),
@@ -81,7 +80,7 @@ def check_startup_probe(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="startup_probe_too_short",
             object=ref,
-            summary=f"the kubelet kills container {probe.row['container']} of {named(ref)} before it has started",
+            summary=f"the kubelet kills container {probe.row['container']} of {spoken(ref)} before it has started",
             cause=wrong[0] if wrong else _too_short(probe),
             facts=one_each([*event_facts(kills), *probe.facts(), log_fact(line) if line else None]),
             since=earliest(first_seen(probe.failures), first_seen(kills)),

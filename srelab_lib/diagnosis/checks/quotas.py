@@ -15,14 +15,13 @@ from srelab_lib.diagnosis.checks._facts import (
     event_fact,
     events,
     in_window,
-    named,
     of_namespace,
     one_each,
     raw_objects,
     rows,
     spec_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _QUOTA = re.compile(r"(?:exceeded|failed) quota: (?P<name>[\w.-]+)")
 _LIMIT_RANGE = re.compile(
@@ -44,7 +43,7 @@ def check_quota_exceeded(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="quota_exceeded",
             object=target,
-            summary=f"{named(ref)} cannot create its pods: quota {name} of namespace {s.namespace} is used up",
+            summary=f"{spoken(ref)} cannot create its pods: quota {name} of namespace {s.namespace} is used up",
             cause=clipped(words[quota.start() :] if quota else words, 300).rstrip('"'),
             facts=one_each([*said, spec_fact(limit, **{f"hard.{k}": v for k, v in (hard.get("hard") or {}).items()})]),
             since=earliest(*(fact.time for fact in said)),
@@ -64,7 +63,7 @@ def check_limit_range_violated(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="limit_range_violated",
             object=target,
-            summary=f"{named(ref)} cannot create its pods: they break the namespace's LimitRange",
+            summary=f"{spoken(ref)} cannot create its pods: they break the namespace's LimitRange",
             cause=clipped(said[0].text[broken.start() :] if broken else said[0].text, 300).rstrip('"'),
             facts=one_each([*said, *(_range_fact(s, name) for name in ranges)]),
             since=earliest(*(fact.time for fact in said)),

@@ -18,7 +18,6 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     in_window,
     live_pods,
-    named,
     of_namespace,
     one_each,
     quoted,
@@ -27,7 +26,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
     status_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _PATIENCE = timedelta(minutes=2)
 """A rollout that is younger may be under way."""
@@ -92,9 +91,9 @@ def _stuck(row: Row, cause: str, since: datetime | None, facts: list[Fact], *, s
     return Finding(
         fault="rollout_stuck",
         object=row["ref"],
-        summary=f"{named(row['ref'])} lacks replicas"
+        summary=f"{spoken(row['ref'])} lacks replicas"
         if strength == 1
-        else f"the rollout of {named(row['ref'])} is stuck",
+        else f"the rollout of {spoken(row['ref'])} is stuck",
         cause=cause,
         facts=one_each(
             [
@@ -184,7 +183,7 @@ def _blocks(s: Snapshot, name: str, raw: dict[str, Any], pods: list[Row], facts:
     return Finding(
         fault="pdb_blocks",
         object=ref,
-        summary=f"{named(ref)} lets no pod be evicted",
+        summary=f"{spoken(ref)} lets no pod be evicted",
         cause=f"{quoted(**wanted)} with {counts['currentHealthy']} healthy of {counts['expectedPods']} pods "
         "leaves disruptionsAllowed at 0",
         facts=one_each([stated, spec_fact(ref, **wanted), *facts]),

@@ -18,7 +18,6 @@ from srelab_lib.diagnosis.checks._facts import (
     event_fact,
     events,
     in_window,
-    named,
     of_namespace,
     one_each,
     quoted,
@@ -26,7 +25,7 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     spec_fact,
 )
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _TO_ZERO = re.compile(r"^Scaled down replica set \S+ (?:from (?P<old>\d+) )?to 0(?: from (?P<old2>\d+))?$")
 _YOUNG = timedelta(seconds=60)
@@ -45,7 +44,7 @@ def check_scaled_to_zero(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="scaled_to_zero",
             object=row["ref"],
-            summary=f"{named(row['ref'])} was scaled to zero, and {named(services[0])} still sends to it",
+            summary=f"{spoken(row['ref'])} was scaled to zero, and {spoken(services[0])} still sends to it",
             cause="spec.replicas is 0",
             facts=one_each(
                 [spec_fact(row["ref"], replicas=0), *facts, spec_fact(services[0], selector=_selector(row))]
@@ -144,7 +143,7 @@ def _autoscaler(
     return Finding(
         fault=fault,
         object=ref,
-        summary=f"{named(ref)} {summary}",
+        summary=f"{spoken(ref)} {summary}",
         cause=cause,
         facts=one_each([
             *(condition_fact(ref, condition) for condition in about),

@@ -9,7 +9,6 @@ from srelab_lib.diagnosis.checks._facts import (
     Check,
     clipped,
     earliest,
-    named,
     one_each,
     quoted,
     raw_objects,
@@ -18,7 +17,7 @@ from srelab_lib.diagnosis.checks._facts import (
 )
 from srelab_lib.diagnosis.checks._node_fit import Node, fits, taints_of, untolerated
 from srelab_lib.diagnosis.checks._placement import Reason, Unplaced, decisive, in_state, unplaced
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 Item = tuple[Unplaced, Reason]
 
@@ -41,7 +40,7 @@ def check_unschedulable(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault=fault,
             object=ref,
-            summary=f"{len(items)} pod{'s' if len(items) > 1 else ''} of {named(ref)} cannot be scheduled",
+            summary=f"{len(items)} pod{'s' if len(items) > 1 else ''} of {spoken(ref)} cannot be scheduled",
             cause=_cause(item, reason),
             facts=one_each([*item.facts(s), _asked(ref, item), *_of_nodes(s, fault, item)]),
             since=earliest(*(entry.since for entry, _ in items)),
@@ -62,7 +61,7 @@ def check_node_cordoned(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="node_cordoned",
             object=refs[0] if refs else ref,
-            summary=f"pods of {named(ref)} cannot be scheduled: {', '.join(map(named, refs)) or 'the nodes'} "
+            summary=f"pods of {spoken(ref)} cannot be scheduled: {', '.join(map(spoken, refs)) or 'the nodes'} "
             f"{'is' if len(refs) == 1 else 'are'} cordoned",
             cause=f"{', '.join(fitting) or 'the nodes'}: spec.unschedulable is true",
             facts=one_each(

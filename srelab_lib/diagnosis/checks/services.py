@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, failures
-from srelab_lib.diagnosis.checks._facts import Check, earliest, named, of_namespace, one_each, rows, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, earliest, of_namespace, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._policies import policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
-from srelab_lib.model import Fact, Finding, Snapshot, split_ref
+from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 _NEAR = 0.6
 _LISTENS = re.compile(
@@ -38,8 +38,8 @@ def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="service_selector_mismatch",
             object=service.ref,
-            summary=f"{named(service.ref)} has no endpoints: its selector matches no pod",
-            cause=f"it selects {_pairs(wrong)}, and the pods of {named(near.ref)} have {_pairs(has)}",
+            summary=f"{spoken(service.ref)} has no endpoints: its selector matches no pod",
+            cause=f"it selects {_pairs(wrong)}, and the pods of {spoken(near.ref)} have {_pairs(has)}",
             facts=one_each(
                 [
                     spec_fact(service.ref, selector=_pairs(service.selector), ready_endpoints=0),
@@ -115,16 +115,16 @@ def _wrong_port(
     target, declared = port.get("targetPort", port.get("port")), workload.ports()
     if isinstance(target, str) and not target.isdigit():
         missing = target not in declared.values()
-        return (f"no container of {named(workload.ref)} names a port {target}", 3) if missing else None
+        return (f"no container of {spoken(workload.ref)} names a port {target}", 3) if missing else None
     refused = [call for call in calls if call.kind == "refused" and _of_port(call, port) and evident(s, call.hits)]
     heard = {*_probed(workload), *_listening(s, workload)}
     if int(str(target or 0)) in {*declared, *heard} or port.get("protocol", "TCP") != "TCP":
         return None
     if heard and (refused or declared):
         ports = ", ".join(map(str, sorted({*declared, *heard})))
-        return f"the pods of {named(workload.ref)} listen on {ports}, not on {target}", 3 if refused else 2
+        return f"the pods of {spoken(workload.ref)} listen on {ports}, not on {target}", 3 if refused else 2
     if refused and not policies_on(s, workload.labels):
-        return f"the pods of {named(workload.ref)} are ready and refuse connections on {target}", 2
+        return f"the pods of {spoken(workload.ref)} are ready and refuse connections on {target}", 2
     return None
 
 
@@ -163,7 +163,7 @@ def _port_finding(s: Snapshot, view: Net, service: Service, port: Mapping[str, A
     return Finding(
         fault="service_wrong_port",
         object=service.ref,
-        summary=f"{named(service.ref)} sends its port {port.get('port')} to port {target}, where nothing listens",
+        summary=f"{spoken(service.ref)} sends its port {port.get('port')} to port {target}, where nothing listens",
         cause=why,
         facts=one_each(
             [
@@ -199,8 +199,8 @@ def check_called_port(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="service_wrong_port",
             object=call.caller,
-            summary=f"{named(call.caller)} calls port {port} of {named(service.ref)}, which has no such port",
-            cause=f"it is set to {own[0].text}, and {named(service.ref)} has port {ports}",
+            summary=f"{spoken(call.caller)} calls port {port} of {spoken(service.ref)}, which has no such port",
+            cause=f"it is set to {own[0].text}, and {spoken(service.ref)} has port {ports}",
             facts=one_each(
                 [*call.hits.facts(), spec_fact(call.caller, setting=own[0].text), spec_fact(service.ref, port=ports)]
             ),  # fmt: skip

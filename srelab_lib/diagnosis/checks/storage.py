@@ -21,14 +21,13 @@ from srelab_lib.diagnosis.checks._facts import (
     log_fact,
     log_rows,
     metric_fact,
-    named,
     one_each,
     raw_objects,
     rows,
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._placement import unplaced
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[\w.-]+)" not found')
 _FULL = (
@@ -54,7 +53,7 @@ def check_pvc_missing(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="pvc_missing",
             object=ref,
-            summary=f"pods of {named(ref)} cannot be scheduled: a volume claim that they name does not exist",
+            summary=f"pods of {spoken(ref)} cannot be scheduled: a volume claim that they name does not exist",
             cause=f"PersistentVolumeClaim {match['name']} does not exist in namespace {s.namespace}",
             facts=one_each([*item.facts(s), spec_fact(ref, claimName=match["name"]), _listed(s, claims)]),
             since=earliest(*(entry["item"][0].since for entry in items)),
@@ -105,7 +104,7 @@ def check_disk_full(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="disk_full",
             object=ref,
-            summary=f"{named(ref)} cannot write: a disk or volume of it is full",
+            summary=f"{spoken(ref)} cannot write: a disk or volume of it is full",
             cause=cause,
             facts=one_each([*map(log_fact, lines[:3]), metric or None, *_volumes(s, ref)]),
             since=min(times),
@@ -146,7 +145,7 @@ def _finding(s: Snapshot, fault: str, name: str, said: list[Row], cause: str) ->
     return Finding(
         fault=fault,
         object=ref,
-        summary=f"{named(ref)} is not bound; {', '.join(map(named, users)) or 'no pod'} waits for it",
+        summary=f"{spoken(ref)} is not bound; {', '.join(map(spoken, users)) or 'no pod'} waits for it",
         cause=cause,
         facts=one_each([*event_facts(said), spec, *(fact for item in waiting for fact in item.facts(s)[:1])]),
         since=earliest(first_seen(said), *(item.since for item in waiting)),

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pandas as pd
 
 from srelab_lib.diagnosis.checks._calls import called
-from srelab_lib.diagnosis.checks._facts import Check, metric_fact, named, one_each
+from srelab_lib.diagnosis.checks._facts import Check, metric_fact, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, symptoms
-from srelab_lib.model import Fact, Finding, Snapshot
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 FLOOD_FACTOR = 3.0
 LIMITED_RATIO = 0.05
@@ -45,7 +45,7 @@ def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="traffic_flood",
             object=ref,
-            summary=f"{named(ref)} gets far more requests than before: {facts[0].text}",
+            summary=f"{spoken(ref)} gets far more requests than before: {facts[0].text}",
             cause="there are several times as many requests as before",
             facts=one_each([*facts, *felt]),
             since=facts[0].time,
@@ -86,11 +86,11 @@ def check_rate_limited(s: Snapshot) -> Iterator[Finding]:
         if not any(evident(s, hit) for hit in items):
             continue
         callers = [hit.object for hit in items if hit.object != ref]
-        whom = f"requests of {', '.join(map(named, callers))}" if callers else "requests"
+        whom = f"requests of {', '.join(map(spoken, callers))}" if callers else "requests"
         who = (
-            named(ref)
+            spoken(ref)
             if callers or _LIMITER.search(str(items[0].lines[-1]["message"]))
-            else f"a limit that {named(ref)} met"
+            else f"a limit that {spoken(ref)} met"
         )
         yield Finding(
             fault="rate_limited",
@@ -134,7 +134,7 @@ def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="retry_storm",
             object=hit.object,
-            summary=f"{named(hit.object)} multiplies its requests: {len(hit.lines)} retries since {hit.first:%H:%M}Z",
+            summary=f"{spoken(hit.object)} multiplies its requests: {len(hit.lines)} retries since {hit.first:%H:%M}Z",
             cause="failed requests are sent again, which adds to the load that made them fail",
             facts=one_each([*hit.facts(), *louder, *symptoms(s, hit.object)]),
             since=hit.first,

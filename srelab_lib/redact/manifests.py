@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from srelab_lib.secret_words import conceal, placeholder
+from srelab_lib.redact.words import conceal, placeholder
 
 _LEAD = re.compile(r"[ \t+-]*+")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\r?\n|\Z)")

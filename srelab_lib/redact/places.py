@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from srelab_lib.secret_words import PLACEHOLDER, conceal, is_count, is_no_secret, is_reference, is_secret_key, words_of
+from srelab_lib.redact.words import PLACEHOLDER, conceal, is_count, is_no_secret, is_reference, is_secret_key, words_of
 
-# What the name of a secret may hold, in lower case: see secret_words.
+# What the name of a secret may hold, in lower case: see words.py.
 _KEYWORDS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "jwt", "bearer", "otp", "netrc",
              "mnemonic", "dockercfg", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa")  # fmt: skip
 _KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")

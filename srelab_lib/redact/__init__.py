@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from srelab_lib.secret_manifests import conceal_manifests
-from srelab_lib.secret_places import conceal_places
-from srelab_lib.secret_shapes import conceal_shapes
-from srelab_lib.secret_words import conceal, is_count, is_reference, is_secret_key, words_of
+from srelab_lib.redact.manifests import conceal_manifests
+from srelab_lib.redact.places import conceal_places
+from srelab_lib.redact.shapes import conceal_shapes
+from srelab_lib.redact.words import conceal, is_count, is_reference, is_secret_key, words_of
 
 
 def redact_text(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from srelab_lib.secret_words import conceal, placeholder
+from srelab_lib.redact.words import conceal, placeholder
 
 # A literal that must occur, and what begins there. A letter before it would make it the middle of a word.
 _SHAPES = tuple(
