@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_when_the_time_is_up_the_children_are_stopped_too(tmp_path: Path) -> Non
     assert gone(int(child.read_text()))
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where a shell has started the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_the_program(tmp_path: Path) -> None:
     child = tmp_path / "child"
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
