@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from srelab_lib.explanation.concept import Concept
+from srelab_lib.explanation.links import links
 from srelab_lib.explanation.passages import Held, Names, Passage, names_of, read_claim, read_fact
-from srelab_lib.explanation.relations import links
 from srelab_lib.explanation.steering import steers
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clauses

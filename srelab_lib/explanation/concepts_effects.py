@@ -6,7 +6,7 @@ from srelab_lib.explanation.concept import (
     ALTERED,
     CHANGED,
     DECLARED,
-    ENDED,
+    FAILED,
     FAILS,
     FELT,
     IN_CLAUSE,
@@ -29,7 +29,8 @@ EFFECTS: tuple[Concept, ...] = (
         rf"\b5xx\b|"
         r"\berror (?:ratio|rate|share)\b|server errors?|http errors?|error rates",
         r"error ratio|errors? (?:rate|total|per)|\b50\d\b|5xx|request\w* (?:fail|error)|"
-        r"fail\w* requests?|bad gateway|internal server error",
+        r"fail\w* requests?|bad gateway|internal server error|exception on /|http error|"
+        r"\b(?:get|post|put|patch|delete|head|call\w*|request\w*)\b.*(?:fail|error|time ?out|timed out|refus)",
         FELT,
     ),
     event(
@@ -38,10 +39,16 @@ EFFECTS: tuple[Concept, ...] = (
         r"failed=|backoff ?limit|job.*fail|fail.*job",
         (FELT, REPORTED),
     ),
+    event(
+        "marked as failed",
+        r"\b(?:marked|declared|regarded|counted|considered|set) (?:as )?(?:an? )?(?:failed|failure|dead)\b",
+        r"condition\W?failed|failed=|backoff ?limit|deadline exceeded|phase\W?failed|reason\W?failed",
+        REPORTED,
+    ),
     topic(
         "requests",
         rf"\b{USERS}\b|\bresponses?\b",
-        r"request|traffic|error ratio|latency|http|\brps\b|5xx|user|client|\"(?:get|post|put) |"
+        r"request|traffic|ingress|egress|error ratio|latency|http|\brps\b|5xx|user|client|\"(?:get|post|put) |"
         r"in flight|query|upstream|"
         r"call|quer|endpoint|\bservice\b|time ?out|timed out|connect",
     ),
@@ -49,7 +56,7 @@ EFFECTS: tuple[Concept, ...] = (
         "latency",
         r"\blatenc\w*|\bslow\w*|response times?|\bsluggish\w*|took (?:too )?long\w*|(?<!no )\blonger\b",
         r"latency|slow|took|\bp9\d|seconds|duration|\d ?ms\b|delay|time ?out|timed out|long",
-        (ENDED, FELT),
+        (FAILED, FELT),
     ),
     event(
         "errors",
@@ -57,7 +64,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bbroken\b|\bbroke\b|\bproblems?\b|\bissues?\b|"
         r"\btrouble\b",
         TROUBLE,
-        (ENDED, FELT),
+        (FAILED, FELT),
     ),
     topic(
         "an exception",
@@ -133,7 +140,9 @@ EFFECTS: tuple[Concept, ...] = (
         affirmed=r"(?:answer|respond)\w* (?:in time|quickly|fast|normally|well|properly|again|to (?:all|every))",
     ),
     event(
-        "exceeded", r"\bexceed\w*|\bsurpass\w*", r"exceed|over|more than|reached|above|\boom|too many|deadline|limit"
+        "exceeded",
+        r"\bexceed\w*|\bsurpass\w*|\breach\w* (?:its|the|their) (?:\w+ )?(?:max\w*|limit|ceiling|bound)\b",
+        r"exceed|over|more than|reached|above|\boom|too many|deadline|limit",
     ),
     topic("a commit", r"\bcommit\w*|\bgit\b", r"commit|\bgit\b|revision"),
     topic(
@@ -154,7 +163,7 @@ EFFECTS: tuple[Concept, ...] = (
     state("it is bound", r"\b(?:un)?bound\b", r"phase\W?bound|is bound", r"pending|unbound|not bound|not found"),
     state(
         "it is accepted",
-        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b|\bpermitted\b|\bvalid\b|\bauthorized\b",
+        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|the))|(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|\bpermitted\b|\bvalid\b|\bauthorized\b",
         r"accepted|allowed\W?true|succe|\b200\b|valid until",
         r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"
         r"exceed|violat|can not|limit|oom|deny|no rules",
@@ -173,7 +182,11 @@ EFFECTS: tuple[Concept, ...] = (
     topic("an autoscaler", r"\bauto ?scal\w*|\bhpas?\b", r"auto ?scal|hpa|horizontal"),
     topic("a disruption budget", r"\bdisruption\b|\bpdbs?\b", r"disruption|pdb"),
     topic("Argo CD", r"\bargo\w*|out of sync|\bsync\w*|\bdrift\w*", r"argo|sync|application"),
-    topic("an init container", r"\binit(?:iali[sz]ation)? (?:container|step|phase)s?\b", r"\binit"),
+    topic(
+        "an init container",
+        r"\binit(?:iali[sz]ation)? (?:container|step|phase)s?\b",
+        r"\binit|container\W(?:wait|migrat|setup|prepar)",
+    ),
     topic("a cron job", r"\bcron\w*", r"cron"),
     topic("a log", r"\blogs?\b|\blogged\b|\blogging\b|\bprint(?:s|ed)\b", r"kind log|\blogs?\b"),
     topic("an alert", r"\balerts?\b|\balarms?\b|\bfiring\b", r"kind alert|alert", REPORTED),

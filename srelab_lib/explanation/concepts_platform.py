@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srelab_lib.explanation.concept import DECLARED, ENDED, FELT, UNREADY, Concept, event, state, topic
+from srelab_lib.explanation.concept import DECLARED, FAILED, FELT, PROBED, UNREADY, Concept, event, state, topic
 
 PLATFORM: tuple[Concept, ...] = (
     # probes, traffic
@@ -10,6 +10,13 @@ PLATFORM: tuple[Concept, ...] = (
     topic("liveness", r"\bliveness\b"),
     topic("a startup probe", r"\bstart ?up (?:probe|check)"),
     topic("a probe", r"\bprob(?:e|es|ing|ed)\b|health ?checks?\b", r"probe|health"),
+    event(
+        "the probe fails",
+        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|do(?:es)? not (?:pass|succeed))|"
+        r"\bfail\w* (?:\w+ ){0,2}(?:probes?|checks?)\b",
+        r"unhealthy|probe failed|failed \w+ probe|failure ?threshold",
+        PROBED,
+    ),
     topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),
     state(
         "ready",
@@ -18,7 +25,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|endpoints\W?0|ready status\W?(?:unknown|false)|"
         r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
         r"crash loop|"
-        r"no ready|back off|\boom|creating|err image|pull back",
+        r"no ready|(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bready replicas=(?!(?P=all)\b)\d|back off|\boom|creating|err image|pull back",
         UNREADY,
     ),
     state(
@@ -27,10 +34,10 @@ PLATFORM: tuple[Concept, ...] = (
         r"available\W{0,2}true|is available|are available|replicas available|available replicas\W?[1-9]",
         r"available\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|unavailab|not available|"
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"
-        r"minimum availability|crash loop|node memory available",
+        r"minimum availability|(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bavailable replicas=(?!(?P=all)\b)\d|crash loop|node memory available",
         UNREADY,
     ),
-    event("endpoints", r"\bendpoints?\b", r"", UNREADY),
+    event("endpoints", r"\bendpoints\b|\b(?:ready|no|any|its|single|one) endpoint\b", r"\bendpoints?\b", UNREADY),
     topic("a selector", r"\bselect\w*|\blabels?\b", r"selector|label|node affinity|match labels", DECLARED),
     state(
         "it matches",
@@ -52,23 +59,31 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bresolved\b",
         r"no such host|nxdomain|resolv|servfail|temporary failure|name or service not known|"
         r"getaddrinfo|unknown host|lookup",
-        (ENDED, FELT),
+        (FAILED, FELT),
         r"(?:can|could|is|are|was|were|successfully|does|do|did) (?:be )?(?:\w+ )?resolv|"
         r"resolves (?:\w+ly|fine|well|to)",
     ),
     event(
         "refused",
-        r"\brefus\w*|\breject\w*",
+        r"\brefus\w*",
         r"refus|reject|denied|forbid|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
         r"x509|expired|invalid|\b40[13]\b",
-        (ENDED, UNREADY),
+        (FAILED, UNREADY),
+    ),
+    event(
+        "rejected",
+        r"\breject\w*|\bturn\w* (?:down|away)\b|\bdeclin(?:ed|es) (?:to|the|it)\b",
+        r"refus|reject|denied|forbid|violat|fail|unauthori|x509|expired|invalid|\b4\d\d\b|insufficient|did ?n.t match|not match|"
+        r"unavailable|nodes are available",
+        (FAILED, UNREADY),
     ),
     event(
         "timed out",
-        r"\btime[ds]? ?out\b|\btime ?outs?\b|\bdeadline\b|\bhang(?:s|ing)?\b|\bhung\b",
+        r"\btime[ds]? ?out\b|\btime ?outs?\b|(?:exceed|pass|miss|overr[au]n|past|over|beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b|\bhung\b",
         r"time ?out|timed out|deadline|etimedout|too long",
-        (ENDED, UNREADY),
+        (FAILED, UNREADY),
     ),
+    topic("a deadline", r"\bdeadlines?\b", r"deadline|timed out|time ?out"),
     topic(
         "a connection",
         r"\bconnect\w*|\bcontact\w*|\bunreachable\b|\breachable\b",
@@ -114,13 +129,14 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
-        r"there|given)\b|no such|\bpresent\b",
+        r"there)\b|no such|(?<!at )\bpresent\b|\bvanish\w*|\bdisappear\w*|\b(?:went|is|are|was|got) gone\b|\bgot lost\b|\bnowhere to be\b|"
+        r"\bnobody has (?:\w+ )?(?:defin|creat)\w*",
         r"\bexists\b|already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
         r"missing|\bno (?!longer|more)\w+|not (?:be )?(?:found|set|defined|exist|present|provided)|"
         r"no such|undefined|unset|"
         r"required|not exist|absent|key ?error|nxdomain|\b404\b|"
         r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
-        r"empty|no resources|insufficient",
+        r"empty|no resources|insufficient|\w=(?:0\b(?!\.)|none\b|false\b)|=\"\"|\w+ in namespace=",
         DECLARED,
         r"\bexists\b|\bdoes exist|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
         r"set)\b(?! (?:to|at|as|from|by|up|in|on|too)\b)|"
@@ -128,11 +144,11 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     topic(
         "permission",
-        r"\bpermi\w*|\brbac\b|\bauthoriz\w*|\bunauthoriz\w*|\bforbid\w*|\bprivileg\w*|\bnot allowed\b|"
+        r"\bpermissions?\b|\brbac\b|\bauthoriz\w*|\bunauthoriz\w*|\bforbidden\b|\bprivileg\w*|\bnot allowed to\b|"
         r"\bdenied\b|\bdenies\b",
         r"forbid|rbac|permission|denied|authoriz|can not (?:get|list|create|watch|update|patch|delete)|"
         r"\b40[13]\b|not allowed|privileg|violat",
-        (ENDED, FELT),
+        (FAILED, FELT),
     ),
     topic(
         "credentials",
@@ -150,17 +166,17 @@ PLATFORM: tuple[Concept, ...] = (
         r"successfully assigned|pod ?scheduled\W{0,2}true|(?:is|was|were|are) scheduled",
         r"fail\w* ?scheduling|unschedulable|nodes are available|not be scheduled|"
         r"pod ?scheduled\W{0,2}false|pending|cordon",
-        ENDED,
+        FAILED,
     ),
     event(
         "pending",
         r"\bpending\b|\bstuck\b|\bwaiting\b|\bblocked\b|\bstall\w*",
         r"pending|waiting|not ready|creating|back ?off|stuck|progress deadline|initializing|"
         r"unschedulable|fail\w* ?scheduling|nodes are available|block|"
-        r"not progress|ready\W{0,2}(?:false|0)|err image",
+        r"not progress|ready\W{0,2}(?:false|0)|err image|time ?out|timed out",
     ),
-    topic("a node", r"\bnodes?\b", r"node|worker|kubelet"),
-    topic("a taint", r"\btaint\w*|\btolerat\w*", r"taint|tolerat"),
+    topic("a node", r"(?<!on the )(?<!on its )(?<!on a )(?<!on that )\bnodes?\b", r"node|worker|kubelet"),
+    topic("a taint", r"\b(?:un)?taint\w*|\btolerations?\b|\buntolerated\b", r"taint|tolerat"),
     topic("affinity", r"\baffinity\b"),
     event("cordoned", r"\bcordon\w*|\bdrain\w*", r"cordon|drain|unschedulable"),
 )

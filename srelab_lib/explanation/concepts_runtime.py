@@ -6,9 +6,11 @@ from srelab_lib.explanation.concept import (
     DECLARED,
     DIED,
     ENDED,
+    FAILED,
     FELT,
     IN_CLAUSE,
     REPEATED,
+    SHORT,
     Concept,
     event,
     state,
@@ -30,7 +32,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"memory [^.;,]{0,30}?(?:reach|hit|hits|cross|touch)\w* (?:the|its|their|that|"
         r"an?) (?:\w+ )?(?:limit|ceiling|cap|maximum)|"
         r"(?:too much|not enough|insufficient|lack of|more) memory|mem(?:ory)? limit too low|"
-        r"(?:us|need|want|ask|consum|allocat)\w* more (?:memory )?than (?:it|the|its)\b",
+        r"(?:us|need|want|ask|consum|allocat)\w* more (?:memory than|than (?:it may|it is allowed|its limit|its memory))\b",
         r"oom|memory cgroup|can ?not allocate memory",
         ENDED,
     ),
@@ -52,7 +54,7 @@ RUNTIME: tuple[Concept, ...] = (
     ),
     event(
         "exited",
-        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|\bends?\b(?! with)|\bended\b|"
+        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|\bends?\b(?! with| in | up )|\bended\b(?! in | up )|"
         r"\bstopp(?:ed|ing)\b|\bstops?\b|"
         r"shut(?:s|ting)? ?down",
         r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|" + DIED,
@@ -61,13 +63,13 @@ RUNTIME: tuple[Concept, ...] = (
     topic("exit code", r"exit (?:code|status)|return code", r"exit|code", ENDED),
     event(
         "crash loop",
-        r"crash ?loop\w*|back ?off|restart loop|(?:keeps?|kept|keeping) (?:on )?(?:being |"
+        r"crash ?loop\w*|back(?:s|ed|ing)? ?off(?! ?limit)|restart loop|(?:keeps?|kept|keeping) (?:on )?(?:being |"
         r"getting )?(?:crash|restart|dying|kill|exit|"
         r"fall|stopp)\w*|(?:repeated|continuous|constant|continual|endless|"
         r"perpetual)(?:ly)? (?:being )?(?:crash|restart|kill|exit)\w*|"
         r"(?:crash|restart|kill|exit)\w* (?:over and over|again and again|repeatedly|continuously|"
-        r"constantly|in a loop)|\bloop(?:s|ing)?\b",
-        r"restart count\W?(?:[2-9]|\d\d)|restarted (?:[2-9]|\d\d)",
+        r"constantly|in a loop)|\bin an? (?:\w+ )?loop\b|\blooping\b",
+        r"restart count\W?(?:[2-9]|\d\d)|restarted (?:[2-9]|\d\d)|kill\w*.*count\W?(?:[2-9]|\d\d)",
         REPEATED,
     ),
     event(
@@ -95,7 +97,7 @@ RUNTIME: tuple[Concept, ...] = (
         DECLARED,
     ),
     topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b", r"cpu|cores|throttl"),
-    event("throttled", r"\bthrottl\w*", "", ENDED),
+    event("throttled", r"\bthrottl\w*", "", (SHORT, ENDED)),
     event(
         "leaked",
         r"\bleak\w*|grow\w* (?:\w+ )?without (?:a )?(?:bound|limit|end)|(?:steadi|continuous|"
@@ -110,20 +112,21 @@ RUNTIME: tuple[Concept, ...] = (
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"
         r"saturat|overflow|at max",
-        (ENDED, FELT),
+        (SHORT, FELT),
     ),
     topic(
         "disk or volume",
         r"\bdisks?\b|\bstorage\b|\bfile ?system\w*|\bvolumes?\b|no space|\bpvcs?\b|volume claim\w*",
         r"disk|storage|file ?system|volume|no space|\bpvc|persistent|mount",
     ),
-    topic("a mount", r"\bmount\w*|\battach\w*", r"mount|volume|attach", (ENDED, ENDED)),
-    topic("pressure", r"\bpressure\b"),
+    topic("a mount", r"\bmount\w*|\battach\w*", r"mount|volume|attach", FAILED),
+    topic("pressure", r"\bpressure\b", "", SHORT),
     topic("a quota", r"\bquotas?\b"),
     topic("a limit range", r"limit ranges?"),
     state(
         "there is enough",
-        r"\b(?:in)?sufficient\b|\benough\b|too few|\bshort of\b|\bshortage\b|\black of\b",
+        r"\b(?:in)?sufficient\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
+        r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|too few|\bshort of\b|\bshortage\b|\black of\b",
         r"(?<!in)sufficient|(?<!not )enough",
         r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"
         r"nodes are available",
@@ -140,7 +143,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"err image|image ?pull ?back|pull ?back ?off|fail\w* to pull|pull\w* (?:access )?(?:denied|"
         r"failed)|never pull|manifest unknown|not present|"
         r"pull[^.;]*(?:not found|fail|error)|back off pulling|inspect image",
-        ENDED,
+        FAILED,
         r"(?:was|were|been|is|got|has|have|had|successfully|can be|could be) (?:\w+ )?(?:pull|download|"
         r"fetch|retriev)ed|success\w*|"
         r"pull\w* (?:fine|well|completed|worked)",

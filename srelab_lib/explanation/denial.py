@@ -17,7 +17,14 @@ _NO = re.compile(
     r"rather than)\b"
 )
 _WITHOUT = re.compile(r"\bwithout\b")
-_DENIES = re.compile(f"{_NOT.pattern}|{_NO.pattern}|{_WITHOUT.pattern}")
+_CONTRAST = re.compile(r"\b(?:instead of|rather than) (?:[\w·]+ ?){1,4}")
+_DENIES = re.compile(
+    f"{_NOT.pattern}|\\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor)\\b|{_WITHOUT.pattern}"
+)
+_SUBJECT = re.compile(
+    r"^\W*(?:at \w+ |so |still )?(?:no(?! (?:longer|more|less|fewer|later|such))|none|nobody|nothing|neither|not (?:one|an?|any))\b"
+)
+"""A subject that denies all of its clause: `No replica of the storefront is available`."""
 _ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
 _FALSE_AFTER = re.compile(
     r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are)\W+)?"
@@ -38,6 +45,8 @@ _OPEN = re.compile(
     r"to (?:be|become|get)|in order to|before|asks?|asked|checks?|looks? for|that|which|"
     r"who)\s+(?:\w+\s+){0,3}$|\bthan\b[^,;]*$"
 )
+_DEPENDS = re.compile(r"\W+(?:only )?(?:once|if|when|as soon as|as long as|until|unless)\b")
+"""What follows a state that holds on a condition."""
 _NEAR_WORDS, _NEXT_WORDS, _BESIDE_WORDS = 8, 4, 3
 """How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
 
@@ -57,8 +66,11 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
     if concept.kind == "event":
         return not denied
     before, after = clause_at(text, match.start(), match.end())
+    after_all = text[match.end() :]
     near_before, near_after = _near(before, last=True), _near(after, last=False)
     if _INHERENT.search(match[0]):
+        if denied and match[0].startswith("un") and re.match(r" \w", after):
+            return None
         return denied and not re.search(r"\bnot\b|back ?off|err image", match[0])
     if (
         denied
@@ -67,11 +79,16 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
         or _DENIES.search(f"{match[0]} {near_after}")
     ):
         return False
-    if _OPEN.search(text[: match.start()]):
+    if _OPEN.search(text[: match.start()]) or _DEPENDS.match(after_all):
         return None
     if concept.affirmed is not None and not concept.affirmed.search(f"{near_before} {match[0]} {near_after}"):
         return None
     return True
+
+
+def is_contrast(text: str, match: re.Match[str]) -> bool:
+    """True when a match stands in what a claim sets its statement against: `Error rather than OOMKilled`."""
+    return any(one.start() <= match.start() < one.end() for one in _CONTRAST.finditer(text))
 
 
 def is_denied(text: str, match: re.Match[str]) -> bool:
@@ -84,7 +101,8 @@ def _denied(text: str, start: int, end: int) -> bool:
     near = _near(before, last=True)
     tail = before.split()
     denied = (
-        _NOT.search(near)
+        _SUBJECT.search(before)
+        or _NOT.search(near)
         or _NO.search(" ".join(tail[-_NEXT_WORDS:]))
         or _WITHOUT.search(" ".join(tail[-_BESIDE_WORDS:]))
     )

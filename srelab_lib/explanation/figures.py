@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, share_of
 from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.units import UNIT, unit_of
-from srelab_lib.explanation.words import word_list
 
 _NUMBER = re.compile(
     rf"(?<![\w.:/@#-])(?P<sign>[-+]?)(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
@@ -27,53 +27,6 @@ _CLOCK = re.compile(r"(?<![\d:.])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::(?P<s>[
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
 _DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
 _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
-
-_WORDS = {
-    word: float(value)
-    for value, word in enumerate(
-        word_list(
-            """
-            zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-            seventeen eighteen nineteen twenty
-            """
-        )
-    )
-} | {
-    "thirty": 30.0,
-    "forty": 40.0,
-    "fifty": 50.0,
-    "sixty": 60.0,
-    "seventy": 70.0,
-    "eighty": 80.0,
-    "ninety": 90.0,
-    "dozen": 12.0,
-    "hundred": 100.0,
-    "thousand": 1000.0,
-    "once": 1.0,
-    "twice": 2.0,
-    "thrice": 3.0,
-    "half": 0.5,
-    "a third": 1 / 3,
-    "one third": 1 / 3,
-    "two thirds": 2 / 3,
-    "a quarter": 0.25,
-    "one quarter": 0.25,
-    "three quarters": 0.75,
-}
-_SHARES = {"half", "a third", "one third", "two thirds", "a quarter", "one quarter", "three quarters"}
-_COUNT_NOUN = (
-    r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|"
-    r"replicas?)"
-)
-_WORD_NUMBER = re.compile(
-    r"\b(?:(?P<share>two[ -]thirds|three[ -]quarters|(?:a|one)[ -](?:third|quarter)|half)"
-    r"(?= of| the| all|,|\.|$| (?:its|their))"
-    r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]"
-    r"(?P<ones>one|two|three|four|five|six|seven|eight|nine)"
-    rf"|(?P<one>one)(?= {_COUNT_NOUN}\b)|(?P<word>{'|'.join(w for w in _WORDS if w not in _SHARES and w != 'one')}))\b"
-    rf"(?:\s+(?P<unit>{UNIT})(?![\w/]))?",
-    re.IGNORECASE,
-)
 
 _ROLES = (
     (
@@ -123,7 +76,9 @@ _KEY_UNIT = re.compile(
 )
 _PER = re.compile(r"\s*(?:/|(?:per|a|an|each|every)\s+)(?P<span>s|sec|second|m|min|minute|h|hour|day)\b", re.IGNORECASE)
 _KEY_FOLLOWS = re.compile(r"\s*[\w.]+\s*[=:]")
-_TIMED_KEY = re.compile(r"(?:timeout|period|delay|deadline|grace|interval|duration)\w*\"?\s?[=:]?\s?$", re.IGNORECASE)
+_TIMED_KEY = re.compile(
+    r"(?:timeout|period|delay|deadline|grace|interval|duration|sleep)\w*\"?\s?[=:]?\s?$", re.IGNORECASE
+)
 _CPU_KEY = re.compile(r"\bcpu(?:[ _](?:request|limit)s?)?(?: of [\w -]{1,40})?\s?[=:]\s?$", re.IGNORECASE)
 _ABOUT = re.compile(
     r"(?:\babout|\baround|\broughly|\bapproximately|\bnearly|\balmost|\bsome|\bclose to|\bjust (?:over|under)|~)\s?$",
@@ -132,13 +87,27 @@ _ABOUT = re.compile(
 _OVER = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed\w*|>=?)\s?$", re.I)
 _UNDER = re.compile(r"(?:\bunder|\bless than|\bbelow|\bat most|\bfewer than|\bup to|<=?)\s?$", re.I)
 
+_HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|weeks?|cores?|bytes?|percent)\b)", re.I)
+"""`three-second` intervals, a `30-minute` window."""
+
+
+_AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and a half\b", re.IGNORECASE)
+
+
+def _with_half(match: re.Match[str]) -> str:
+    """`five and a half` as digits."""
+    whole = match["whole"].lower()
+    return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
+
 
 def quantities(text: str) -> list[Quantity]:
     """Every number of a text that is not part of a name, in order."""
+    text = _HYPHENED.sub(" ", _AND_A_HALF.sub(_with_half, text))
     blank = _blanked(text, _CLOCK, _DATE)
     found = [_duration(match) for match in _DURATION.finditer(blank)]
     found += [_fold(match) for match in _FOLD.finditer(blank)]
-    blank = _blanked(blank, _DURATION, _FOLD)
+    found += [_share(match[0], share_of(match), match) for match in ONE_IN.finditer(blank)]
+    blank = _blanked(blank, _DURATION, _FOLD, ONE_IN)
     for match in _FRACTION.finditer(blank):
         found += [
             _bare(match["part"], match.start("part"), match.end("part")),
@@ -148,7 +117,7 @@ def quantities(text: str) -> list[Quantity]:
     for pattern in (_COUNTED, _PORT):
         found += [_bare(match["number"], match.start("number"), match.end()) for match in pattern.finditer(blank)]
     found += [_parsed(match) for match in _NUMBER.finditer(blank)]
-    found += [_spelled(match) for match in _WORD_NUMBER.finditer(blank)]
+    found += [_spelled(match) for match in WORD_NUMBER.finditer(blank)]
     found.sort(key=lambda item: item.start)
     return [_in_context(item, text) for item in _shared_units(found, text)]
 
@@ -178,7 +147,7 @@ def _fold(match: re.Match[str]) -> Quantity:
     """`tenfold`, `4 times higher`, `doubled`: how many times one number is another."""
     verbs = {"dou": 2.0, "tri": 3.0, "qua": 4.0, "hal": 2.0}
     count = match["count"]
-    value = verbs[match["verb"].lower()[:3]] if count is None else _WORDS.get(count.lower()) or float(count)
+    value = verbs[match["verb"].lower()[:3]] if count is None else WORDS.get(count.lower()) or float(count)
     return Quantity(text=match[0], value=value, family="fold", manner="about", start=match.start(), end=match.end())
 
 
@@ -194,16 +163,19 @@ def _parsed(match: re.Match[str]) -> Quantity:
     return _with_unit(match[0], value, step, match["unit"] or "", match.start("number"), match.end())
 
 
+def _share(text: str, value: float, match: re.Match[str]) -> Quantity:
+    return Quantity(text=text, value=value, family="share", step=0.04, start=match.start(), end=match.end())
+
+
 def _spelled(match: re.Match[str]) -> Quantity:
     if match["share"]:
-        share = match["share"].lower().replace("-", " ")
-        return Quantity(
-            text=match[0], value=_WORDS[share], family="share", step=0.04, start=match.start(), end=match.end()
-        )
+        return _share(match[0], WORDS[match["share"].lower().replace("-", " ")], match)
     if match["tens"]:
-        value = _WORDS[match["tens"].lower()] + _WORDS[match["ones"].lower()]
+        value = WORDS[match["tens"].lower()] + WORDS[match["ones"].lower()]
+    elif match["half"]:
+        value = 0.5
     else:
-        value = _WORDS[(match["one"] or match["word"]).lower()]
+        value = WORDS[(match["one"] or match["once"] or match["word"]).lower()]
     return _with_unit(match[0], value, 1.0, match["unit"] or "", match.start(), match.end())
 
 
@@ -244,7 +216,7 @@ def _in_unit_of(item: Quantity, other: Quantity) -> Quantity:
 
 def _factor(item: Quantity) -> float:
     number = re.match(r"[-+]?[\d,.]+(?:e[+-]?\d+)?", item.text, re.IGNORECASE)
-    bare = float(number[0].replace(",", "")) if number else _WORDS.get(item.text.split()[0].lower(), 0.0)
+    bare = float(number[0].replace(",", "")) if number else WORDS.get(item.text.split()[0].lower(), 0.0)
     return item.value / bare if bare else 1.0
 
 

@@ -69,6 +69,7 @@ RULES: tuple[Rule, ...] = (
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
     meaning.flags_agree,
+    meaning.outcome_agrees,
     meaning.direction_agrees,
     meaning.cause_comes_first,
     meaning.says_something_held,

@@ -61,6 +61,7 @@ MODIFIERS = word_set(
     node server workload process job program cluster kubernetes init requested referenced named specified
     configured required misconfigured faster slower replacement available unavailable reachable unreachable
     production remote local external internal public private base development dev web-facing exited dying dead
+    without before after since because despite under through between behind against per via unlike until while during
     live restart more less which whose what such enough
     """
 )
@@ -96,6 +97,7 @@ SMALL = frozenset(
     could may might of to in on at by for from with as into and or but so when while because if than then now
     only just even not no never which who what where there their they them also about after before since until
     during over under up down out off more most less least very too all any each every some such own other same
+    being name names named call calls called
     """
         ),
     )

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from srelab_lib.explanation.figures import quantities
-from srelab_lib.explanation.lexicon import ACRONYMS, MODIFIERS, ORDINARY_HEADS, SERVICE_NOUNS, TECHNICAL
-from srelab_lib.explanation.passages import Held, Names, Passage, mentions
+from srelab_lib.explanation.lexicon import ACRONYMS, MODIFIERS, ORDINARY_HEADS, SERVICE_NOUNS, SMALL, TECHNICAL
+from srelab_lib.explanation.name_places import describes, named_words
+from srelab_lib.explanation.number_words import WORDS
+from srelab_lib.explanation.passages import Held, Names, Passage, is_named
+from srelab_lib.explanation.units import UNIT
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import english, spread, stem, words
 
@@ -16,17 +19,6 @@ _TOKEN = re.compile(r"[/]?[A-Za-z0-9_$][\w.:/@$+-]*[\w)/]|[A-Za-z]")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|UTC)?|\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?", re.IGNORECASE)
 
 
-_KIND_NOUN = (
-    r"(?:pods?|containers?|deployments?|services?|stateful ?sets?|daemon ?sets?|replica ?sets?|"
-    r"jobs?|cron ?jobs?|config ?maps?|secrets?|nodes?|namespaces?|"
-    r"ingress(?:es)?|volumes?|claims?|servers?|apps?|applications?|databases?|hosts?|clusters?|"
-    r"workloads?|images?|registry|process(?:es)?)"
-)
-_BEFORE_KIND = re.compile(
-    rf"(?:^|[.;,] |\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|"
-    rf"as) )([a-z][a-z']+) (?:· )?({_KIND_NOUN})\b(?!\s*[=:])"
-)
-_CALLED = re.compile(r"\b(?:called|named|labell?ed)\s+([\w.-]+)", re.IGNORECASE)
 _ORDINARY_TAIL = re.compile(
     r"(?:ed|ing|able|ible|free|related|like|wide|level|based|only|up|off|out|down|in|over|memory|"
     r"time|term|check|checks|visible|facing|side|grade|lived|known|"
@@ -48,12 +40,12 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
     facts = "\n".join(fact.plain for fact in held)
     loose = spread(facts)
     for phrase in _quoted(claim.plain):
-        if not (_stands(phrase, facts) or spread(phrase) in loose or _ordinary(phrase, held)):
+        if not (stands(phrase, facts) or spread(phrase) in loose or _ordinary(phrase, held)):
             return phrase
-    for token in _tokens(claim.plain):
+    for token in tokens(claim.plain):
         if not _token_holds(token, facts, loose, held, names):
             return token
-    return _unknown_word(covered, held)
+    return _unknown_word(claim, covered, held, facts)
 
 
 def _quoted(text: str) -> Iterator[str]:
@@ -68,7 +60,7 @@ def _ordinary(phrase: str, held: Sequence[Held]) -> bool:
     return _is_vocabulary(loose) or (len(loose.split()) > 1 and all(stem(word) in stems for word in loose.split()))
 
 
-def _tokens(text: str) -> Iterator[str]:
+def tokens(text: str) -> Iterator[str]:
     """What looks like a name: with a digit, a joint, an inner capital, or all in capitals."""
     for match in _TOKEN.finditer(text):
         token = match[0].rstrip(".:,/)")
@@ -87,12 +79,14 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names: Names) -> bool:
     if token in names.objects:
-        return mentions(token, facts)
-    if _stands(token, facts) or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts)):
+        return any(is_named(token, fact, names) for fact in held)
+    if stands(token, facts) or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts)):
         return True
     if _UNIT_TOKEN.fullmatch(token):
         return True
     parts = spread(token).strip()
+    if re.search(r"[a-z][A-Z]", token) and re.search(rf"\b{re.escape(parts)}\b", loose):
+        return True
     if _is_vocabulary(parts) and not re.search(r"[\d/.:@=]", token):
         # A reason in the words of a server: whether the facts hold it is the vocabulary's to say.
         return _same_reason(token, loose)
@@ -109,11 +103,17 @@ _UNIT_TOKEN = re.compile(r"(?:req|requests|errors|events|bytes)/s(?:ec)?|\d+x|x\
 
 def _parts_stand(token: str, facts: str) -> bool:
     """`Deployment/default/web`, `default/web`: kind, namespace and name each stand in the facts."""
-    return all(part and _stands(part, facts) for part in token.split("/"))
+    return all(part and stands(part, facts) for part in token.split("/"))
 
 
-def _stands(token: str, facts: str) -> bool:
-    return re.search(rf"(?<![A-Za-z0-9]){re.escape(token)}(?![A-Za-z0-9])", facts, re.IGNORECASE) is not None
+def stands(token: str, facts: str) -> bool:
+    """True when the facts have the token as a whole; a path also at the end of an address, a word also with a version."""
+    if token.isalpha() and len(token) >= 5 and re.search(r"[A-Z]", token[1:]):
+        # A product's name, as in `pymysql` or `MYSQL_PASSWORD`.
+        return token.lower() in facts.lower()
+    before = "" if token.startswith("/") else "(?<![A-Za-z0-9])"
+    after = "(?![A-Za-z])" if len(token) > 3 and token.isalpha() else "(?![A-Za-z0-9])"
+    return re.search(f"{before}{re.escape(token)}{after}", facts, re.IGNORECASE) is not None
 
 
 def _is_vocabulary(text: str) -> bool:
@@ -142,32 +142,54 @@ def _same_reason(token: str, loose: str) -> bool:
     return re.search(pattern, loose) is not None if pattern else spread(token) in loose
 
 
-def _unknown_word(covered: str, held: Sequence[Held]) -> str | None:
+def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str) -> str | None:
     stems = {one for fact in held for one in fact.stems}
-    for match in _CALLED.finditer(covered):
-        if stem(match[1].lower()) not in stems and not MODIFIERS & {match[1]}:
-            return match[1]
-    for match in _BEFORE_KIND.finditer(covered):
-        word = match[1]
-        if word not in MODIFIERS and stem(word) not in stems and not _describes(word):
+    stems |= {stem(part) for token in tokens(claim.plain) if stands(token, facts) for part in words(spread(token))}
+    loose = set(words(covered))
+    for word, is_name in named_words(claim.spread):
+        if word in MODIFIERS | ACRONYMS or stem(word) in stems | SMALL or f"{word}server" in facts.lower():
+            continue
+        if is_name and not _happens(word) and stem(word) not in {stem("rollout"), stem("process")}:
+            return word
+        if not is_name and word in loose and not describes(word):
             return word
     for word in words(covered):
-        if stem(word) in stems:
+        if stem(word) in stems or _UNIT_WORD.fullmatch(word):
             continue
         if word in SERVICE_NOUNS or not (_plain_word(word) or _is_vocabulary(word)):
             return word
     return None
 
 
-def _describes(word: str) -> bool:
-    """True for what can only be said of a thing: `overloaded container`, `unreachable node`."""
-    return re.search(r"(?:ed|ly|able|ible|ous|ful|less|ive|ary|ent|est)$", word) is not None or stem(word) in TECHNICAL
+def _happens(word: str) -> bool:
+    """True for the vocabulary's verbs and adjectives: `the container crashes`."""
+    return any(concept.kind != "topic" and concept.said.fullmatch(word) for concept in CONCEPTS)
+
+
+_UNIT_WORD = re.compile(UNIT, re.IGNORECASE)
 
 
 def _plain_word(word: str) -> bool:
     word = word.strip("'").removesuffix("'s")
     known = english() | TECHNICAL
-    return len(word) < 2 or word.endswith("fold") or stem(word) in known or word in ACRONYMS or _prefixed(word, known)
+    return (
+        len(word) < 2
+        or word.endswith("fold")
+        or word in WORDS
+        or stem(word) in known
+        or _is_derived(word, known)
+        or word in ACRONYMS
+        or _prefixed(word, known)
+    )
+
+
+_DERIVED = re.compile(r"(?P<base>\w{4,}?)(?:i?al|ness|ity|ance|ence|ure|ment|ship|age|able|ible|ally|wise|ful|less)s?")
+
+
+def _is_derived(word: str, known: frozenset[str] | set[str]) -> bool:
+    """True for what English makes of its own words: `renewal`, `slowness`."""
+    match = _DERIVED.fullmatch(word)
+    return match is not None and stem(match["base"]) in known
 
 
 def _prefixed(word: str, known: frozenset[str] | set[str]) -> bool:

@@ -14,8 +14,8 @@ from srelab_lib.explanation.words import english, plain, spread, stem, words
 from srelab_lib.model import Evidence, EvidenceSet, split_ref
 
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob")
-_POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{5,11})?-[a-z0-9]{5}|-\d{1,4}|-\d{6,11}(?:-[a-z0-9]{5})?")
-_POD_END = re.compile(f"(?:{_POD_SUFFIX.pattern})$")
+_POD_SUFFIX = re.compile(r"(?:-[a-z0-9]{5,11})?-[a-z0-9]{5}|-[a-f0-9]{8,10}|-\d{1,4}|-\d{6,11}(?:-[a-z0-9]{5})?")
+POD_END = re.compile(f"(?:{_POD_SUFFIX.pattern})$")
 _GENERIC = frozenset(
     {
         "",
@@ -36,6 +36,7 @@ _GENERIC = frozenset(
 """Names of containers that are also what anyone calls any container."""
 
 _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
+_IN_CONTAINER = re.compile(r"\(container=[^)]*\)")
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
 CITED_ID = re.compile(r"\bE\d+\b")
@@ -80,6 +81,25 @@ class Held(Passage):
 
     item: Evidence
 
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Stems of all its words but those of its namespace."""
+        space = split_ref(self.item.object)[1] if self.item.object.count("/") >= 2 else ""
+        text = self.plain.replace(f"/{space}/", "/") if space else self.plain
+        return frozenset(stem(word) for word in words(spread(text)))
+
+    @cached_property
+    def own_stems(self) -> frozenset[str]:
+        """Stems of what it says and of the name of its object."""
+        return frozenset(
+            stem(word) for word in words(spread(f"{self.item.object.rpartition('/')[2]} {self.item.text}"))
+        )
+
+    @cached_property
+    def item_spread(self) -> str:
+        """What it says, spread, without its source."""
+        return Passage(self.item.text, self.hidden).spread
+
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
@@ -87,12 +107,17 @@ class Names:
 
     refs: frozenset[str]
     containers: frozenset[str] = frozenset()
+    homes: tuple[tuple[str, str], ...] = ()
+    """Containers and pods, each with the workload that it is of."""
+    calls: frozenset[tuple[str, str]] = frozenset()
+    """Workloads whose logs name another one, each with that one: it calls it."""
 
     @cached_property
     def objects(self) -> frozenset[str]:
         """Names without kind and namespace, those of pods also without what their controller added, and containers."""
         split = [split_ref(ref) for ref in self.refs if ref.count("/") >= 2]
-        bases = {_POD_END.sub("", name) for kind, _, name in split if kind == "Pod"}
+        bases = {POD_END.sub("", name) for kind, _, name in split if kind == "Pod"}
+        bases |= {name.rpartition("-")[0] for kind, _, name in split if kind == "ReplicaSet"} - {""}
         return frozenset({name for _, _, name in split} | bases | self.containers) - _GENERIC
 
     @cached_property
@@ -117,8 +142,53 @@ class Names:
 
 def names_of(evidence: EvidenceSet) -> Names:
     """The objects of all facts, and the containers that they name."""
-    containers = (name for item in evidence.items for name in _CONTAINER.findall(item.text))
-    return Names(refs=frozenset(item.object for item in evidence.items), containers=frozenset(containers))
+    homes = {(name, workload_of(item.object)) for item in evidence.items for name in _CONTAINER.findall(item.text)}
+    workloads = {workload_of(item.object) for item in evidence.items}
+    homes |= {(split_ref(ref)[2], workload_of(ref)) for ref in (item.object for item in evidence.items) if _is_pod(ref)}
+    return Names(
+        refs=frozenset(item.object for item in evidence.items),
+        containers=frozenset(name for name, _ in homes) - {split_ref(ref)[2] for ref in _pods(evidence)},
+        homes=tuple(sorted(homes)),
+        calls=frozenset(
+            (workload_of(item.object), name)
+            for item in evidence.items
+            for name in workloads
+            if item.kind == "log" and _names_another(item, name)
+        ),
+    )
+
+
+def _names_another(item: Evidence, name: str) -> bool:
+    one = workload_of(item.object)
+    alike = one.startswith(name) or name.startswith(one)
+    return bool(name) and not alike and mentions(name, _IN_CONTAINER.sub("", item.text))
+
+
+def _is_pod(ref: str) -> bool:
+    return ref.startswith("Pod/") and ref.count("/") >= 2
+
+
+def _pods(evidence: EvidenceSet) -> list[str]:
+    return [item.object for item in evidence.items if _is_pod(item.object)]
+
+
+def workload_of(ref: str) -> str:
+    """The name of an object without what controllers add to it: one for a Deployment, its pods and its Service."""
+    if ref.count("/") < 2:
+        return ref
+    kind, _, name = split_ref(ref)
+    if kind == "ReplicaSet":
+        return name.rpartition("-")[0] or name
+    return POD_END.sub("", name) if kind in {"Pod", "Job"} else name
+
+
+def is_named(name: str, fact: Held, names: Names) -> bool:
+    """True when a fact has a name, or is about the workload of the container or pod of that name and of no other."""
+    if mentions(name, fact.plain):
+        return True
+    if _is_pod(fact.item.object) or _CONTAINER.search(fact.item.text):
+        return False
+    return (name, workload_of(fact.item.object)) in names.homes
 
 
 def read_claim(text: str, names: Names) -> Passage:
@@ -154,11 +224,11 @@ def concerning(claim: Passage, held: Sequence[Held], names: Names) -> list[Held]
     named = {name for name in names.objects if mentions(name, claim.plain)}
     if not named:
         return list(held)
-    return [fact for fact in held if _concerns(fact, named, claim)]
+    return [fact for fact in held if _concerns(fact, named, claim, names)]
 
 
-def _concerns(fact: Held, named: Iterable[str], claim: Passage) -> bool:
-    if any(mentions(name, fact.plain) for name in named):
+def _concerns(fact: Held, named: Iterable[str], claim: Passage, names: Names) -> bool:
+    if any(is_named(name, fact, names) for name in named):
         return True
     kind = fact.item.object.partition("/")[0]
     if kind in {"Pod", "", *CONTROLLERS}:

@@ -52,7 +52,7 @@ def is_a_plain_statement(case: Case) -> str | None:
     facts = "\n".join(fact.plain for fact in case.held)
     for pattern, what in ((_COMMAND, "a command"), (_LINK, "a link"), (_MARKUP, "markup")):
         found = pattern.search(case.text)
-        if found and (what == "markup" or found[0].lower() not in facts.lower()):
+        if found and (what == "markup" or found[0].rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
     if _ADVICE.search(case.claim.plain):
         return "it gives advice or an instruction, and states no fact"

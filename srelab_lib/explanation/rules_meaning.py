@@ -7,18 +7,14 @@ from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import Concept
-from srelab_lib.explanation.denial import event_signs, is_denied, signs
+from srelab_lib.explanation.denial import event_signs, is_contrast, is_denied, signs
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
-from srelab_lib.explanation.passages import Held, Passage
+from srelab_lib.explanation.naming import stands, tokens
+from srelab_lib.explanation.order import misordered, reason_of_change
+from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
+from srelab_lib.explanation.polarity import is_adverse, is_well, only_succeeds, tells_no_trouble
 from srelab_lib.explanation.quantities import unsupported
-from srelab_lib.explanation.relations import (
-    directions,
-    held_directions,
-    later_cause,
-    reason_of_change,
-    reversed_step,
-    swapped,
-)
+from srelab_lib.explanation.relations import directions, held_directions, reversed_step
 from srelab_lib.explanation.words import clause_at, spread, stem, words
 
 _LOOSE = frozenset(
@@ -39,29 +35,57 @@ _LOOSE = frozenset(
         "the kernel",
         "an image",
         "a port",
+        "a deadline",
     }
 )
 """Things that people mention in passing: one of them may go beyond the facts where the rest of the claim is theirs."""
 
+_TROUBLES = frozenset({"errors", "requests fail", "exceeded", "pending", "rejected"})
+"""Words for any kind of trouble: they hold wherever the facts tell of one."""
+
+
+_VAGUE = frozenset({"it exists", "it can", "it is well", "it is accepted", "it answers", "it matches"})
+"""States that anything can be in: trouble of any kind denies them."""
+_ASSUMED = frozenset({"it exists", "it can", "it is accepted"})
+"""Those that hold where no fact tells of trouble."""
+
 
 def facts_speak_of_it(case: Case) -> str | None:
     """Everything that it speaks of, the facts speak of."""
-    beyond = [concept for concept in case.concepts if concept.kind != "state" and not speaks(concept, case.held)]
+    beyond = [concept for concept in case.concepts if concept.kind != "state" and not _is_known(concept, case)]
     hard = [concept for concept in beyond if concept.name not in _LOOSE]
     firm = [
         concept for concept in case.concepts if concept.kind == "event" and concept not in beyond
     ] or case.claim.quantities
-    if hard or (beyond and (len(beyond) > 1 or not firm)):
+    if hard or (beyond and len(beyond) > (1 if firm else 0) + min(2, len(_shared(case)))):
         return f'it says "{(hard or beyond)[0].name}", and what it cites does not'
     return None
+
+
+def _is_known(concept: Concept, case: Case) -> bool:
+    if speaks(concept, case.held) or _is_only_contrast(concept, case):
+        return True
+    if any(
+        concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
+    ):
+        return True
+    return concept.name in _TROUBLES and any(is_adverse(fact.item_spread) for fact in case.held)
+
+
+def _is_only_contrast(concept: Concept, case: Case) -> bool:
+    """True for what it only sets its statement against, and the facts do not have: `Error rather than OOMKilled`."""
+    text = case.claim.spread
+    others = [one for one in case.concepts if any(is_contrast(text, match) for match in one.said.finditer(text))]
+    against = all(is_contrast(text, match) for match in concept.said.finditer(text))
+    return against and not all(speaks(one, case.held) for one in others)
 
 
 def signs_agree(case: Case) -> str | None:
     """It affirms and denies what the facts affirm and deny."""
     for concept in case.concepts:
-        if concept.kind == "topic":
+        if concept.kind == "topic" or _is_only_contrast(concept, case):
             continue
-        held = _held_signs(concept, case.held)
+        held = _held_signs(concept, case.held) or _likely_signs(concept, case.held)
         for sign in signs(concept, case.claim.spread):
             if sign is not None and sign not in held:
                 return f'it {"says" if sign else "denies"} "{concept.name}", and what it cites does not'
@@ -75,11 +99,36 @@ def _held_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
     return found | {False for fact in held if concept.denied is not None and concept.denied.search(fact.spread)}
 
 
+def _likely_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
+    """Where no fact speaks of it: trouble of any kind may be said with it, and where there is none, no trouble."""
+    if concept.kind == "event":
+        return {True} if concept.name in _TROUBLES else set()
+    if concept.name not in _VAGUE:
+        return set()
+    if any(is_adverse(fact.item_spread) for fact in held):
+        return {False}
+    return {True} if concept.name in _ASSUMED else set()
+
+
+def outcome_agrees(case: Case) -> str | None:
+    """It tells of no success where all that it cites is trouble."""
+    held = concerning(case.claim, case.held, case.names)
+    troubled = bool(held) and all(
+        fact.item.kind not in {"change", "spec"} and is_adverse(fact.item_spread) and not is_well(fact.item_spread)
+        for fact in held
+    )
+    told = all(fact.item.kind in {"log", "event"} for fact in held)
+    if troubled and (only_succeeds(case.claim.spread) or (told and tells_no_trouble(case.claim.spread))):
+        return "it tells of a success, and what it cites tells of trouble only"
+    return None
+
+
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _HELD_DENIAL = re.compile(
     r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
     r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
-    r"peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b"
+    r"peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b|=\"\"|"
+    r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)\d"
 )
 
 
@@ -135,32 +184,51 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
 
 def cause_comes_first(case: Case) -> str | None:
     """No cause of it comes after its effect, and none is given for a mere change."""
-    link = swapped(case.claim) or later_cause(case.claim, case.held)
+    link = misordered(case.claim, case.held, case.names)
     if link:
         return f"cause and effect are swapped: {link.cause.strip()!r} does not bring about {link.effect.strip()!r}"
     link = reason_of_change(case.claim)
     return f"no fact says why it was changed: {link.effect.strip()!r}" if link else None
 
 
-MAX_UNSUPPORTED = 6
+_ZERO = re.compile(r"\w=(?:0\b(?![.\d])|none\b)")
+
+MAX_UNSUPPORTED = 9
 """Plain English words of a claim that its facts do not have and no pattern knows: more of them is another story."""
+
+
+def _shared(case: Case) -> set[str]:
+    """Stems of the claim that its facts have, and that say something."""
+    stems = {one for fact in case.held for one in fact.stems}
+    named = {stem(name) for name in case.names.objects | case.names.spaces}
+    return ({stem(word) for word in words(case.claim.spread)} & stems) - SMALL - GENERIC - named
 
 
 def says_something_held(case: Case) -> str | None:
     """It says something specific, and most of it the facts have."""
     stems = {one for fact in case.held for one in fact.stems}
+    named = case.names.objects | case.names.spaces
     left = {stem(word) for word in words(case.uncovered)} - SMALL
     beyond = left - stems
-    shared = (left & stems) - GENERIC - {stem(name) for name in case.names.objects | case.names.spaces}
+    shared = (left & stems) - GENERIC - {stem(name) for name in named}
     known = [
         concept
         for concept in case.concepts
-        if concept.name not in _EVERYWHERE and (concept.kind == "state" or speaks(concept, case.held))
+        if concept.name not in _EVERYWHERE
+        and (
+            concept.name in _VAGUE
+            or speaks(concept, case.held)
+            or (concept.kind == "state" and _held_signs(concept, case.held))
+        )
     ]
     firm = (
         case.claim.quantities
         or case.claim.times
         or directions(case.claim.spread)
+        or any(
+            stands(token, fact.plain) for token in tokens(case.claim.plain) for fact in case.held if token not in named
+        )
+        or (_DENIAL.search(case.claim.spread) and any(_ZERO.search(fact.item_spread) for fact in case.held))
         or any(c.kind != "topic" for c in known)
     )
     if not (firm or known or shared):

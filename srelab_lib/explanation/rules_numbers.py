@@ -6,17 +6,9 @@ import re
 from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case
-from srelab_lib.explanation.figures import quantities
-from srelab_lib.explanation.passages import Held, times_of
-from srelab_lib.explanation.quantities import Quantity, between, folds, missing_counts, unsupported
-from srelab_lib.explanation.relations import steps
-
-_LACKING = re.compile(
-    r"\b(?:missing|unavailable|not (?:yet )?(?:ready|available)|unready|lacking|short|down|left|"
-    r"remaining|free|fail\w*)\b",
-    re.IGNORECASE,
-)
-_LATER = re.compile(r"\b(?:later|after|before|earlier|within|apart|following)\b", re.IGNORECASE)
+from srelab_lib.explanation.derived import following
+from srelab_lib.explanation.passages import Held
+from srelab_lib.explanation.quantities import Quantity, unsupported
 
 
 def numbers_stand_in_facts(case: Case) -> str | None:
@@ -27,13 +19,7 @@ def numbers_stand_in_facts(case: Case) -> str | None:
 
 def held_quantities(case: Case, held: Sequence[Held]) -> list[Quantity]:
     """The numbers of facts, and what follows from them where the claim asks for it: how much later, how many less."""
-    found = [quantity for fact in held for quantity in fact.quantities]
-    if _LATER.search(case.claim.plain):
-        found += between(times_of(case.held))
-    if _LACKING.search(case.claim.plain):
-        found += [one for fact in held for one in missing_counts(fact.quantities)]
-    pairs = [(quantities(old), quantities(new)) for fact in held for old, new in steps(fact.plain)]
-    return [*found, *folds((old[0].value, new[0].value) for old, new in pairs if old and new)]
+    return [*(quantity for fact in held for quantity in fact.quantities), *following(case.claim, held)]
 
 
 def times_stand_in_facts(case: Case) -> str | None:
@@ -48,7 +34,7 @@ def times_stand_in_facts(case: Case) -> str | None:
 
 
 _ALL = re.compile(
-    r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |single )?(?:\w+ )?(requests?|"
+    r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |single )?(?:[\w·]+ ){0,2}?(requests?|"
     r"users?|pods?|replicas?|nodes?|clients?|callers?)\b"
 )
 _SHARE_OF = re.compile(
@@ -60,11 +46,22 @@ _WHOLE = re.compile(
     r"\b([1-9]\d*)/\1\b|replicas\W?0\b|\b0 replicas|no endpoints|replicas=(\d+) (?:.* )?(?:ready|"
     r"available|updated|unavailable) replicas=\2\b"
 )
+_NONE = re.compile(
+    r"(?<!restart count)(?<!exit code)\W0\b(?![.\d/])|\b(?:no|none|not found|forbidden|error creating)\b"
+)
+_SOME = re.compile(r"\b(?:ready|available) replicas=[1-9]")
+_PART = re.compile(r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)")
 
 
 def whole_is_whole(case: Case) -> str | None:
     """It says `all` only where the facts do."""
     found = _ALL.search(_SHARE_OF.sub(" ", case.claim.spread))
+    if found and found[0].startswith(("no", "any")) and any(_NONE.search(fact.item_spread) for fact in case.held):
+        return None
+    if found and re.search(r"(?<!not )(?<!un)\b(?:ready|available|up)\b", case.claim.spread[found.end() :]):
+        counted = _SOME if found[0].startswith("no") else _PART
+        part = any(counted.search(fact.item_spread) for fact in case.held)
+        return f"it says {found[0]!r}, and what it cites has a part" if part else None
     if found and not any(_WHOLE.search(fact.spread) for fact in case.held):
         return f"it says {found[0]!r}, and what it cites does not"
     return None

@@ -8,6 +8,11 @@ from functools import cache
 from importlib import resources
 
 _HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ONE_WORD = re.compile(
+    r"\b(?:SQLite|[A-Z][a-z]*SQL|MongoDB|[A-Z][a-z]+MQ|NVMe|PodIP|GitHub|GitLab|OpenSSL|[A-Z][a-z]+DB|No(?:Schedule|Execute)|"
+    r"IPv[46]|JavaScript|NumPy|PyPI)(?![a-z])"
+)
+"""Names with capitals inside that are one word all the same."""
 _PLURAL = re.compile(r"\b[A-Z]{2,}s\b")
 _JOINT = re.compile(r"(?<=[a-z])[-_](?=[a-z])|(?<=[a-z])_|_(?=[a-z])")
 _WORD = re.compile(r"[a-z][a-z']*")
@@ -38,7 +43,9 @@ def plain(text: str) -> str:
 
 def spread(text: str) -> str:
     """Lower case, camel and snake case taken apart, contractions written out: what patterns are matched against."""
-    text = _HUMP.sub(" ", _PLURAL.sub(lambda match: match[0].lower(), text)).lower()
+    for whole in (_ONE_WORD, _PLURAL):
+        text = whole.sub(lambda match: match[0].lower(), text)
+    text = _HUMP.sub(" ", text).lower()
     for pattern, replacement in _CONTRACTED:
         text = pattern.sub(replacement, text)
     return _WELL.sub("successfully", _JOINT.sub(" ", text))

@@ -1,0 +1,103 @@
+"""Which part of a claim is said to bring about, or to come before, which other part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from srelab_lib.explanation.words import sentences
+
+_BE = r"(?:is|was|are|were|be|been|being)"
+_NOUN = r"(?:cause|reason|trigger|source|origin|explanation|culprit)"
+
+_EFFECT_FIRST = (
+    r"because(?: of)?|due to|(?:was |were |is |are |been |being )?(?:caused|triggered|produced|prompted|"
+    r"brought about|brought on|set off|driven|explained|forced|provoked|induced|pushed) by|"
+    r"as an? (?:\w+ )?(?:result|consequence|effect) of|(?:is |was |are |were )?(?:an?|"
+    r"the) (?:\w+ )?(?:result|consequence|effect|symptom|outcome|upshot|fallout) of|owing to|thanks to|"
+    r"on account of|by reason of|for want of|for lack of|in view of|given that|seeing that|"
+    rf"{_BE} down to|{_BE} rooted in|(?:has|have|had) (?:its|their) (?:root|origin|cause)s? in|"
+    r"attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|"
+    r"com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
+    r"follow(?:s|ed|ing)? from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
+    r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
+    r"as soon as|once|now that|(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
+)
+_CAUSE_FIRST = (
+    rf"{_BE} (?:the (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|responsible for|to blame for|behind|why|"
+    r"at the root of|the root of|what(?= \w))|"
+    r"lies behind|(?:and |, )?that (?:is|was) (?:why|what(?= \w))|"
+    r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|leads? to|leading to|result(?:s|ed|"
+    r"ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?! (?:of|up|from|by|sure|use|with|for|it to)\b)|"
+    r"forc(?:es|ed|ing)|prompt(?:s|ed|ing)|spark(?:s|ed|ing)|push(?:es|ed|ing)(?! by)|"
+    r"(?:brings|brought|bringing) (?:about|on)|g(?:ives|ave|iving)(?: rise to|(?= (?:the |its |their )?[\w·-]+ (?:its|their|"
+    r"the|an?)\b))|account(?:s|ed)? for|set(?:s|ting)? off|"
+    r"produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?: that)?|"
+    r"(?:ke(?:eps|pt|eping)|stop(?:s|ped|ping)?|prevent(?:s|ed|ing)?)(?= [^,;.]{1,40} from \w+ing)|"
+    r"le(?:aves|ft|aving)(?= (?:the |its |an? |all |every )?[\w·-]+ (?:with|without|unable|not|un\w+)\b)|"
+    r"turn(?:s|ed|ing)(?= [^,;.]{1,40} into )|"
+    r"dr(?:ives|ove|iving)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
+    r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
+    r"before|and then|then|followed by|ahead of|prior to|culminat\w+ in|end(?:s|ed|ing)? (?:up )?in"
+)
+_TEMPORAL = re.compile(
+    r"after|before|once|as soon as|now that|following|and then|then|followed by|ahead of|prior to", re.IGNORECASE
+)
+_LINK = re.compile(
+    rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
+    rf"(?P<as>^as(?= (?:the|its|there|no|nobody|nothing|an?) ))|"
+    rf"\bso (?:\w+ )that\b",
+    re.IGNORECASE,
+)
+_NAMED_CAUSE = re.compile(
+    rf"^\W*(?:(?:the|its|one|a) (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|what (?:caused|causes|triggered|triggers|"
+    rf"led to|leads to|made|makes|brought about|explains|explained)) (?P<effect>.+?) {_BE} (?:that )?(?P<cause>.+)$",
+    re.IGNORECASE,
+)
+
+
+class Link(NamedTuple):
+    """A cause and an effect as a claim has them; `temporal` when it only says what came first."""
+
+    cause: str
+    effect: str
+    temporal: bool
+
+
+def links(text: str) -> list[Link]:
+    """Every cause and effect that a text names."""
+    return [link for sentence in sentences(text) for link in _links(sentence)]
+
+
+def _links(sentence: str) -> Iterator[Link]:
+    named = _NAMED_CAUSE.match(sentence)
+    if named is not None:
+        yield Link(named["cause"], named["effect"], False)
+        return
+    matches = _connectives(sentence)
+    bounds = [0, *(match.end() for match in matches)]
+    ends = [*(match.start() for match in matches), len(sentence)]
+    parts = [sentence[start:end] for start, end in zip(bounds, ends, strict=True)]
+    for position, match in enumerate(matches):
+        left, right = parts[position], parts[position + 1]
+        temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
+        if not (match["effect_first"] or match["as"]):
+            yield Link(left, right, temporal)
+        elif re.search(r"\w{3}", left):
+            yield Link(right.partition(",")[0] if position + 2 == len(parts) else right, left, temporal)
+        else:
+            # "Because the limit was lowered, the container was killed": both stand after the word.
+            cause, comma, effect = right.partition(",")
+            if comma:
+                yield Link(cause, effect, temporal)
+
+
+def _connectives(sentence: str) -> list[re.Match[str]]:
+    """Those of a sentence; of two with nothing between them (`were what pushed`) the last."""
+    found = list(_LINK.finditer(sentence))
+    nexts = [match.start() for match in found[1:]]
+    kept = [
+        match for match, start in zip(found, nexts, strict=False) if re.search(r"\w", sentence[match.end() : start])
+    ]
+    return [*kept, *found[-1:]]

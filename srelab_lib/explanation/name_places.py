@@ -1,0 +1,85 @@
+"""Where in a sentence a word stands that names something, though it is an English word: `the relation accounts`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from srelab_lib.explanation.lexicon import TECHNICAL
+from srelab_lib.explanation.number_words import WORDS
+from srelab_lib.explanation.words import stem
+
+_OBJECT = (
+    r"(?:pods?|containers?|deployments?|services?|stateful ?sets?|daemon ?sets?|replica ?sets?|"
+    r"jobs?|cron ?jobs?|nodes?|namespaces?|ingress(?:es)?|servers?|apps?|applications?|databases?|hosts?|clusters?|"
+    r"workloads?|images?|registry|process(?:es)?|replicas?|autoscalers?|webhooks?|quotas?|clients?|callers?)"
+)
+_DATUM = (
+    r"(?:config ?maps?|secrets?|volumes?|claims?|class(?:es)?|columns?|tables?|relations?|keys?|entr(?:y|ies)|variables?|"
+    r"roles?|users?|files?|topics?|queues?|schemas?|accounts?|bindings?|budgets?|polic(?:y|ies)|groups?|zones?|tiers?|regions?)"
+)
+_COUNT = r"(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|\d+|new|old|other|first|second|third|single) )?"
+_BEFORE = re.compile(
+    rf"(?:(?P<start>^|[.;,] )|\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|another|any|no|"
+    rf"as) ){_COUNT}(?P<word>[a-z][a-z']+) (?:· )?(?:{_OBJECT}|{_DATUM})\b(?!\s*[=:])"
+)
+_AUX = r"is|was|has|had|does|did|do|can|could|will|would|are|were|have"
+_AFTER = (
+    re.compile(rf"\b(?:{_OBJECT}|{_DATUM}) (?P<word>[a-z][a-z']+)(?= (?:{_AUX})\b)"),
+    re.compile(r"\b(?:column|key|table|relation|entry|variable) (?P<word>[a-z][a-z']+)(?= (?:that|which)\b)"),
+    re.compile(rf"\b{_DATUM} (?P<word>[a-z][a-z']+)(?=[.,;]|$| (?:in|of|from|on)\b)"),
+)
+_ENTRY = re.compile(r"\b(?:the|its|an?) (?P<word>[a-z][a-z']+) (?:key|entry|column|relation)\b")
+_CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=./-]|-\w)")
+_ADVERBS = frozenset(
+    [
+        "itself",
+        "themselves",
+        "there",
+        "here",
+        "alone",
+        "either",
+        "today",
+        "instead",
+        "anyway",
+        "anymore",
+        "altogether",
+        "again",
+        "twice",
+        "once",
+        "yet",
+        "still",
+        "too",
+        "later",
+        "now",
+        "then",
+        "also",
+        "always",
+        "never",
+        "ever",
+        "first",
+        "else",
+        "alike",
+        "together",
+        "otherwise",
+        "already",
+        "likewise",
+    ]
+)
+
+
+def named_words(text: str) -> Iterator[tuple[str, bool]]:
+    """Words of a claim's spread text that stand where names stand; True for those behind the kind of a thing."""
+    for match in _BEFORE.finditer(text):
+        verb = match["start"] is not None and match["word"].endswith("ing")
+        if not verb and match["word"] not in WORDS:
+            yield match["word"], False
+    for pattern in (*_AFTER, _ENTRY, _CALLED):
+        for match in pattern.finditer(text):
+            if match["word"] not in _ADVERBS and not match["word"].endswith(("ed", "ing", "ly")):
+                yield match["word"], True
+
+
+def describes(word: str) -> bool:
+    """True for what can only be said of a thing: `overloaded container`, `unreachable node`."""
+    return re.search(r"(?:ed|ly|able|ible|ous|ful|less|ive|ary|ent|est)$", word) is not None or stem(word) in TECHNICAL

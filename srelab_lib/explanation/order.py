@@ -1,0 +1,160 @@
+"""Whether what a claim calls a cause can have come before what it calls the effect.
+
+A failure runs one course: something is changed or declared, a resource gets short, an operation fails, the process ends,
+does so again, is not ready, users feel it, controllers report it. A side of a link is placed there by its words, else by
+the cited fact that it speaks of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from srelab_lib.explanation.concept import (
+    CHANGED,
+    DECLARED,
+    ENDED,
+    SHORT,
+    earliest,
+    latest,
+)
+from srelab_lib.explanation.fact_places import place_of, workload
+from srelab_lib.explanation.lexicon import GENERIC, SMALL
+from srelab_lib.explanation.links import Link, links
+from srelab_lib.explanation.passages import Held, Names, Passage, mentions
+from srelab_lib.explanation.polarity import is_troubled
+from srelab_lib.explanation.quantities import unsupported
+from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, is_outcome, stages
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import stem
+
+SLACK_SECONDS = 90.0
+"""Scrape and probe intervals date what was seen up to this much late."""
+
+_COMMON = GENERIC - {stem("error")}
+_LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
+_EXPLAINS_CHANGE = re.compile(
+    r"commit|\bgit\b|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
+    r"merge|upgrade|script|traffic|load"
+)
+
+
+def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | None:
+    """A cause and an effect of the claim that can only stand the other way round, or None."""
+    for link in links(claim.plain):
+        cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
+        if _is_later_by_words(cause, effect):
+            return link
+        if not link.temporal and any(rule(cause, effect, held, names) for rule in _RULES):
+            return link
+    return _later_change(claim, held)
+
+
+def reason_of_change(claim: Passage) -> Link | None:
+    """A cause that the claim gives for a mere change: people and controllers make changes, and no fact says why."""
+    for link in links(claim.spread):
+        exempt = link.temporal or _EXPLAINS_CHANGE.search(link.cause) or CHANGED in stages(link.cause, earliest)
+        if not exempt and stages(link.effect, earliest) == {CHANGED}:
+            return link
+    return None
+
+
+def _later_change(claim: Passage, held: Sequence[Held]) -> Link | None:
+    """A change that the claim calls a cause, where every fact of an effect is dated clearly before it."""
+    changes = [fact.item.time for fact in held if fact.item.kind == "change" and fact.item.time]
+    effects = [fact.item.time for fact in held if fact.item.kind not in {"change", "spec"} and fact.item.time]
+    if not changes or not effects or (min(changes) - max(effects)).total_seconds() <= SLACK_SECONDS:
+        return None
+    return next((link for link in links(claim.spread) if CHANGED in stages(link.cause, earliest)), None)
+
+
+# --- by words ---------------------------------------------------------------------------------------------------------
+
+
+def _is_later_by_words(cause: Passage, effect: Passage) -> bool:
+    begins, ends = stages(cause.spread, earliest), stages(effect.spread, latest)
+    return bool(begins and ends) and min(begins) > max(ends)
+
+
+# --- by facts ---------------------------------------------------------------------------------------------------------
+
+
+def _facts_of(side: Passage, held: Sequence[Held]) -> list[Held]:
+    """The cited facts that a side speaks of more than others; none when all of them fit alike."""
+    scores = [_nearness(side, fact, held) for fact in held]
+    best = max(scores, default=0)
+    found = [fact for fact, score in zip(held, scores, strict=True) if score == best > 0]
+    return found if len(found) < len(held) else []
+
+
+def _nearness(side: Passage, fact: Held, held: Sequence[Held]) -> int:
+    everywhere = frozenset.intersection(*(one.own_stems for one in held)) if len(held) > 1 else frozenset()
+    said = (side.stems & fact.own_stems) - SMALL - _COMMON - everywhere
+    numbers = [item for item in side.quantities if not unsupported([item], fact.quantities)]
+    spoken = [c for c in CONCEPTS if c.said.search(side.spread)]
+    own = [c for c in spoken if c.held.search(fact.spread) and not all(c.held.search(one.spread) for one in held)]
+    subject = mentions(workload(fact), side.plain) and len({workload(one) for one in held}) > 1
+    return 2 * len(said) + 2 * len(numbers) + len(own) + 2 * subject
+
+
+def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """A symptom brings about no setting: what was declared or changed is there before it."""
+    del names
+    facts = _facts_of(effect, held)
+    declared = bool(facts) and all(fact.item.kind in {"change", "spec"} for fact in facts)
+    if not declared or is_troubled(effect.spread) or stages(effect.spread, latest) - {CHANGED, DECLARED}:
+        return False
+    causes = _facts_of(cause, held)
+    seen = bool(causes) and all(fact.item.kind not in {"change", "spec"} for fact in causes)
+    begins = stages(cause.spread, earliest)
+    return CHANGED not in begins and (seen or is_troubled(cause.spread) or max(begins, default=0) >= SHORT)
+
+
+def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """Of one workload: how it ended, or what followed from that, is no cause of what it was doing before."""
+    if _names_in(cause, names) and _names_in(effect, names) - _names_in(cause, names):
+        return False
+    causes, effects = _facts_of(cause, held), _facts_of(effect, held)
+    if not {workload(fact) for fact in causes or held} & {workload(fact) for fact in effects or held}:
+        return False
+    first, second = _place(cause, causes), _place(effect, effects)
+    if first is None or second is None or first <= second:
+        return False
+    return first < ENDED or any(fact.item.kind != "log" for fact in causes or held)
+
+
+def _place(side: Passage, facts: Iterable[Held]) -> int | None:
+    words = stages(side.spread, earliest, things=False)
+    seen = min((place_of(fact) for fact in facts), default=None)
+    if words and seen is not None and min(words) <= seen <= max(stages(side.spread, latest, things=False)):
+        return seen
+    return min(words) if words else seen
+
+
+def _depends(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """What a caller sees, or how it fares, is no cause of how the one that it calls fares."""
+    callers, called = _facts_of(cause, held), _facts_of(effect, held)
+    if not callers or not called or _LOAD.search(cause.spread) or CHANGED in stages(cause.spread, earliest):
+        return False
+    return all((workload(one), workload(other)) in names.calls for one in callers for other in called)
+
+
+def _makes_absent(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """What is declared is missing because somebody took it away, or never made it; not because something failed."""
+    del held, names
+    if not is_absence(effect.spread) or is_absence(cause.spread):
+        return False
+    return CHANGED not in stages(cause.spread, earliest)
+
+
+def _makes_condition(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """A failed operation makes nothing full, expired, locked or too small, and has nobody ask for more."""
+    del held, names
+    return is_condition(effect.spread) and not is_failing(effect.spread) and is_outcome(cause.spread)
+
+
+def _names_in(side: Passage, names: Names) -> set[str]:
+    return {name for name in names.objects if mentions(name, side.plain)}
+
+
+_RULES = (_settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition)

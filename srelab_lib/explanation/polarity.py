@@ -1,0 +1,87 @@
+"""Whether a text tells of something that went wrong or is lacking, or of something that went well."""
+
+from __future__ import annotations
+
+import re
+
+from srelab_lib.explanation.concept import TROUBLE, WELL
+
+_DENIED = (
+    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|0|zero|false|null|"
+    r"unknown|only)\b"
+)
+_TROUBLE = (
+    rf"{TROUBLE}|pressure|stopped|empty|too (?:many|few|long|short|low|small|large|big)|out of|longer than|reject|refus|more (?:\w+ )?than|"
+    r"\b[45]xx\b|\b4\d\d\b|"
+    r"disrupt|lack|absent|gone\b|lost|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
+)
+_DECLINED = (
+    r"wrong|bad\b|chok|complain|trip|trouble|problem|issue|turn(?:s|ed)? (?:down|away)|block|forbid|prohibit|prevent|"
+    r"stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
+    r"gave up|gives? up|giving up|bar(?:s|red) |silent|mute|down\b|unready|un\w+able|invalid|malformed|corrupt|"
+    r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|"
+    r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|miss|vanish|disappear|"
+    r"instead|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
+    r"in vain|un(?!der|til|less|ique|it|iform|load)\w{4,}|in(?:correct|complete|adequate|valid|sufficient)|mis\w{4,}"
+)
+_ADVERSE_FACT = re.compile(f"{_DENIED}|{_TROUBLE}", re.IGNORECASE)
+_ADVERSE_CLAIM = re.compile(rf"{_DENIED}|(?:{_TROUBLE})|\b(?:{_DECLINED})", re.IGNORECASE)
+_WELL = re.compile(
+    rf"{WELL}|state\W?running|\bsucce|healthy\W?[1-9]|ready\W{{0,2}}true|replicas\W?[1-9]|\bready_endpoints\W?[1-9]",
+    re.IGNORECASE,
+)
+_ACHIEVED = re.compile(
+    r"\b(?:(?:finds?|found|holds?|held|has|have|had|contains?|carries|exists?|gets?|got|obtain\w*|receiv\w*|includes?|"
+    r"goes|went|gets|got) |through\b|is (?:in|on|there|part of)\b|present\b|pass(?:es|ed)?\b|succe\w*|works?\b|worked\b|fine\b|well\b|healthy\b|"
+    r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
+    r"allow\w*|grant\w*|permit\w*|let\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
+    r"load(?:s|ed)\b|reads?\b|wr(?:ites?|ote|itten)\b|stor(?:es?|ed)\b|saved?\b|pars(?:es?|ed)\b|decod(?:es?|ed)\b|"
+    r"start(?:s|ed)\b|came up|up\b|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|finish\w*|complet\w*|provision\w*|"
+    r"mount(?:s|ed)\b|pull(?:s|ed)\b|schedul(?:es?|ed)\b|plac(?:es?|ed)\b|bound\b|creat(?:es?|ed)\b|serv(?:es?|ed)\b|"
+    r"deliver\w*|valid\b|enough\b|plenty\b|ample\b|sufficient\w*|recover\w*|correct\w*|proper\w*|normal\w*|good\b|"
+    r"reports?\b|responsive\b|authenticat\w*|log(?:s|ged) in|match(?:es|ed)\b|fits?\b|knows?\b|knew\b|exchang\w*|"
+    r"recogni[sz]\w*|free\b|spare\b|intact\b|unaffected\b|return(?:s|ed)\b|provid\w*|tolerat\w*|met\b|meets\b)",
+    re.IGNORECASE,
+)
+_ATTEMPTED = re.compile(
+    r"\b(?:ask|call|look|tr(?:y|ie)|request|quer|seek|sought|want|need|use|using|attempt|expect|log|report|warn|sa(?:y|id)|"
+    r"sp(?:eak|oke)|belong|limit|run|point|send|sent|target|aim|refer|contact|fetch|poll|prob|check|listen|go(?:es)? to|"
+    r"start|stem|concern|com(?:es?|ing) from|happen|occur|last\b)",
+    re.IGNORECASE,
+)
+"""What is done before anything comes of it, or merely told."""
+_CONCEDED = re.compile(
+    r"\b(?:although|though|even though|despite|in spite of|while|whereas)\b(?P<part>[^,;]*)", re.IGNORECASE
+)
+
+
+_SETTINGS = re.compile(
+    r"failure (?:threshold|policy)|back ?off limit|time ?out seconds|max unavailable|deadline seconds"
+)
+"""Fields whose names speak of trouble that they only provide for."""
+
+
+def is_adverse(fact: str) -> bool:
+    """True when a fact's spread text tells of something that failed, or is not there."""
+    return _ADVERSE_FACT.search(_SETTINGS.sub(" ", fact)) is not None
+
+
+def is_well(fact: str) -> bool:
+    """True when a fact's spread text tells of something that holds or succeeded."""
+    return _WELL.search(fact) is not None
+
+
+def is_troubled(claim: str) -> bool:
+    """True when a claim's spread text, or a part of it, tells of trouble in any of the words that people have for it."""
+    return _ADVERSE_CLAIM.search(claim) is not None
+
+
+def tells_no_trouble(claim: str) -> bool:
+    """True when a claim's spread text tells of no trouble, and not only of what was attempted."""
+    return not is_troubled(claim) and _ATTEMPTED.search(claim) is None
+
+
+def only_succeeds(claim: str) -> bool:
+    """True when a claim's spread text, or what it concedes (`although ...`), tells of success and of no trouble."""
+    parts = [claim, *(match["part"] for match in _CONCEDED.finditer(claim))]
+    return any(_ACHIEVED.search(part) is not None and not is_troubled(part) for part in parts)
