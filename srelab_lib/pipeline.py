@@ -37,15 +37,28 @@ def silent(_: str) -> None:
     """Progress for nobody."""
 
 
-def collect(settings: Settings, *, now: datetime | None = None, progress: Progress = silent) -> Snapshot:
+def collect(
+    settings: Settings,
+    *,
+    now: datetime | None = None,
+    progress: Progress = silent,
+    repository: Path | None = None,
+) -> Snapshot:
     """Reads everything that the window holds; the only part that waits.
+
+    Args:
+        settings: what to read.
+        now: the moment of the run.
+        progress: is told of each source.
+        repository: a clone of what Argo CD deploys from: changes then have author, subject and diff.
 
     Raises:
         SettingsError: an unknown context or a parameter that fits no source.
         SourceError: the cluster does not answer, or namespace or incident do not exist.
     """
     moment = now or utc_now()
-    with connect(settings, incidents_dir=PROJECT / "incidents", now=moment, progress=progress) as connection:
+    incidents = PROJECT / "incidents"
+    with connect(settings, incidents_dir=incidents, now=moment, progress=progress, repository=repository) as connection:
         return _collect(connection, progress=progress)
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 Kind = Literal["topic", "event", "state"]
 
 CHANGED, DECLARED, SHORT, FAILED, PROBED, ENDED, REPEATED, UNREADY, FELT, REPORTED = range(10)
-"""Where something stands in the course of a failure: what was changed or declared, what got short, what then failed, that
-a probe told of it, how the process ended, that it did so again and again, that it gets no traffic, what users felt, what controllers and alerts
-say about all of it."""
+"""Where something stands in the course of a failure: what was changed or declared, what got short, what then failed,
+that a probe told of it, how the process ended, that it did so again and again, that it gets no traffic, what users
+felt, what controllers and alerts say about all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +90,8 @@ WELL = (
     r"is running|status\W?ok|available\W{0,2}true|exit code\W?0\b"
 )
 TROUBLE = (
-    r"error|\berr\b|exception|fail|\b5(?:\d\d|xx)\b|\b4(?:\d\d|xx) (?:status|response|answer)|traceback|panic|fatal|critical|oom|kill|crash|"
+    r"error|\berr\b|exception|fail|\b5(?:\d\d|xx)\b|\b4(?:\d\d|xx) (?:status|response|answer)|traceback|panic|"
+    r"fatal|critical|oom|kill|crash|"
     r"back off|unhealthy|denied|refused|"
     r"time ?out|timed out|missing|not found|exit code\W?[1-9]|insufficient|unavailable|evict|"
     r"forbidden|not ready|throttl|"

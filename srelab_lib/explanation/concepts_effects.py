@@ -106,8 +106,10 @@ EFFECTS: tuple[Concept, ...] = (
         "changed",
         r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
         r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
-        r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\b(?:was|were|been|got|"
-        r"newly) created\b|\bcreation of\b|\brenam\w*|(?<!is )(?<!are )\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
+        r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\bnewly created\b|"
+        r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|"
+        r"autoscaler)\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
+        r"(?<!is )(?<!are )\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"
@@ -163,7 +165,9 @@ EFFECTS: tuple[Concept, ...] = (
     state("it is bound", r"\b(?:un)?bound\b", r"phase\W?bound|is bound", r"pending|unbound|not bound|not found"),
     state(
         "it is accepted",
-        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|the))|(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|\bpermitted\b|\bvalid\b|\bauthorized\b",
+        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|"
+        r"the))|(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
+        r"\bpermitted\b|\bvalid\b|\bauthorized\b",
         r"accepted|allowed\W?true|succe|\b200\b|valid until",
         r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"
         r"exceed|violat|can not|limit|oom|deny|no rules",
@@ -194,9 +198,9 @@ EFFECTS: tuple[Concept, ...] = (
         "it is well",
         r"\bhealth(?:y|ily)\b(?! check)|\bunhealthy\b|\bstable\b|\bstay\w* up\b|\bkeep\w* running|"
         r"\bsurviv\w*|\brecover\w*|"
-        r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|"
-        r"perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
-        r"as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
+        r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|exit\w*|end\w*|"
+        r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
+        r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
         r"ing)?\b(?! the| through| on| to| by| it)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
         r"\bfinish(?:ed|es)\b",
         WELL,

@@ -12,7 +12,8 @@ PLATFORM: tuple[Concept, ...] = (
     topic("a probe", r"\bprob(?:e|es|ing|ed)\b|health ?checks?\b", r"probe|health"),
     event(
         "the probe fails",
-        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|do(?:es)? not (?:pass|succeed))|"
+        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|"
+        r"do(?:es)? not (?:pass|succeed))|"
         r"\bfail\w* (?:\w+ ){0,2}(?:probes?|checks?)\b",
         r"unhealthy|probe failed|failed \w+ probe|failure ?threshold",
         PROBED,
@@ -25,7 +26,9 @@ PLATFORM: tuple[Concept, ...] = (
         r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|endpoints\W?0|ready status\W?(?:unknown|false)|"
         r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
         r"crash loop|"
-        r"no ready|(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bready replicas=(?!(?P=all)\b)\d|back off|\boom|creating|err image|pull back",
+        r"no ready|"
+        r"(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bready replicas=(?!(?P=all)\b)\d|"
+        r"back off|\boom|creating|err image|pull back",
         UNREADY,
     ),
     state(
@@ -34,7 +37,9 @@ PLATFORM: tuple[Concept, ...] = (
         r"available\W{0,2}true|is available|are available|replicas available|available replicas\W?[1-9]",
         r"available\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|unavailab|not available|"
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"
-        r"minimum availability|(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bavailable replicas=(?!(?P=all)\b)\d|crash loop|node memory available",
+        r"minimum availability|"
+        r"(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bavailable replicas=(?!(?P=all)\b)\d|"
+        r"crash loop|node memory available",
         UNREADY,
     ),
     event("endpoints", r"\bendpoints\b|\b(?:ready|no|any|its|single|one) endpoint\b", r"\bendpoints?\b", UNREADY),
@@ -67,19 +72,21 @@ PLATFORM: tuple[Concept, ...] = (
         "refused",
         r"\brefus\w*",
         r"refus|reject|denied|forbid|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
-        r"x509|expired|invalid|\b40[13]\b",
+        r"x509|expired|invalid|\b4(?:01|03|29)\b",
         (FAILED, UNREADY),
     ),
     event(
         "rejected",
         r"\breject\w*|\bturn\w* (?:down|away)\b|\bdeclin(?:ed|es) (?:to|the|it)\b",
-        r"refus|reject|denied|forbid|violat|fail|unauthori|x509|expired|invalid|\b4\d\d\b|insufficient|did ?n.t match|not match|"
+        r"refus|reject|denied|forbid|violat|fail|unauthori|x509|expired|invalid|\b4\d\d\b|insufficient|"
+        r"did ?n.t match|not match|"
         r"unavailable|nodes are available",
         (FAILED, UNREADY),
     ),
     event(
         "timed out",
-        r"\btime[ds]? ?out\b|\btime ?outs?\b|(?:exceed|pass|miss|overr[au]n|past|over|beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b|\bhung\b",
+        r"\btime[ds]? ?out\b|\btime ?outs?\b|(?:exceed|pass|miss|overr[au]n|past|over|"
+        r"beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b|\bhung\b",
         r"time ?out|timed out|deadline|etimedout|too long",
         (FAILED, UNREADY),
     ),
@@ -129,7 +136,8 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
-        r"there)\b|no such|(?<!at )\bpresent\b|\bvanish\w*|\bdisappear\w*|\b(?:went|is|are|was|got) gone\b|\bgot lost\b|\bnowhere to be\b|"
+        r"there)\b|no such|(?<!at )\bpresent\b|\bvanish\w*|\bdisappear\w*|\b(?:went|is|are|was|got) gone\b|"
+        r"\bgot lost\b|\bnowhere to be\b|"
         r"\bnobody has (?:\w+ )?(?:defin|creat)\w*",
         r"\bexists\b|already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
         r"missing|\bno (?!longer|more)\w+|not (?:be )?(?:found|set|defined|exist|present|provided)|"

@@ -32,7 +32,8 @@ RUNTIME: tuple[Concept, ...] = (
         r"memory [^.;,]{0,30}?(?:reach|hit|hits|cross|touch)\w* (?:the|its|their|that|"
         r"an?) (?:\w+ )?(?:limit|ceiling|cap|maximum)|"
         r"(?:too much|not enough|insufficient|lack of|more) memory|mem(?:ory)? limit too low|"
-        r"(?:us|need|want|ask|consum|allocat)\w* more (?:memory than|than (?:it may|it is allowed|its limit|its memory))\b",
+        r"(?:us|need|want|ask|consum|allocat)\w* more (?:memory than|than (?:it may|it is allowed|its limit|"
+        r"its memory))\b",
         r"oom|memory cgroup|can ?not allocate memory",
         ENDED,
     ),
@@ -55,7 +56,7 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "exited",
         r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|\bends?\b(?! with| in | up )|\bended\b(?! in | up )|"
-        r"\bstopp(?:ed|ing)\b|\bstops?\b|"
+        r"\bstopp(?:ed|ing)\b(?! \w+ing\b)|\bstops?\b(?! \w+ing\b)|"
         r"shut(?:s|ting)? ?down",
         r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|" + DIED,
         ENDED,
@@ -126,7 +127,8 @@ RUNTIME: tuple[Concept, ...] = (
     state(
         "there is enough",
         r"\b(?:in)?sufficient\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
-        r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|too few|\bshort of\b|\bshortage\b|\black of\b",
+        r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
+        r"too few|\bshort of\b|\bshortage\b|\black of\b",
         r"(?<!in)sufficient|(?<!not )enough",
         r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"
         r"nodes are available",

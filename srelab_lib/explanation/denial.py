@@ -22,7 +22,8 @@ _DENIES = re.compile(
     f"{_NOT.pattern}|\\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor)\\b|{_WITHOUT.pattern}"
 )
 _SUBJECT = re.compile(
-    r"^\W*(?:at \w+ |so |still )?(?:no(?! (?:longer|more|less|fewer|later|such))|none|nobody|nothing|neither|not (?:one|an?|any))\b"
+    r"^\W*(?:at \w+ |so |still )?(?:no(?! (?:longer|more|less|fewer|later|such))|none|nobody|nothing|neither|"
+    r"not (?:one|an?|any))\b"
 )
 """A subject that denies all of its clause: `No replica of the storefront is available`."""
 _ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
@@ -47,6 +48,7 @@ _OPEN = re.compile(
 )
 _DEPENDS = re.compile(r"\W+(?:only )?(?:once|if|when|as soon as|as long as|until|unless)\b")
 """What follows a state that holds on a condition."""
+_DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _NEAR_WORDS, _NEXT_WORDS, _BESIDE_WORDS = 8, 4, 3
 """How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
 
@@ -66,12 +68,9 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
     if concept.kind == "event":
         return not denied
     before, after = clause_at(text, match.start(), match.end())
-    after_all = text[match.end() :]
     near_before, near_after = _near(before, last=True), _near(after, last=False)
     if _INHERENT.search(match[0]):
-        if denied and match[0].startswith("un") and re.match(r" \w", after):
-            return None
-        return denied and not re.search(r"\bnot\b|back ?off|err image", match[0])
+        return _inherent_sign(match[0], after, denied)
     if (
         denied
         or _FAILED.search(near_before)
@@ -79,11 +78,24 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
         or _DENIES.search(f"{match[0]} {near_after}")
     ):
         return False
-    if _OPEN.search(text[: match.start()]) or _DEPENDS.match(after_all):
+    if _OPEN.search(text[: match.start()]) or _DEPENDS.match(text[match.end() :]):
         return None
     if concept.affirmed is not None and not concept.affirmed.search(f"{near_before} {match[0]} {near_after}"):
         return None
     return True
+
+
+def _inherent_sign(said: str, after: str, denied: bool) -> bool | None:
+    """Of words that deny by themselves; open for `no unavailable pod`, which says it of a pod that may not be."""
+    if denied and said.startswith("un") and re.match(r" \w", after):
+        return None
+    return denied and not re.search(r"\bnot\b|back ?off|err image", said)
+
+
+def denial_in(text: str) -> str:
+    """The first word with which a claim's spread text denies anything; empty when it does not."""
+    found = _DENIAL.search(text)
+    return found[0] if found else ""
 
 
 def is_contrast(text: str, match: re.Match[str]) -> bool:

@@ -16,9 +16,14 @@ _LACKING = re.compile(
     r"remaining|free|fail\w*|not)\b",
     re.IGNORECASE,
 )
-_LATER = re.compile(r"\b(?:later|after|before|earlier|within|apart|following)\b", re.IGNORECASE)
+_LATER = re.compile(
+    r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
+    r"since|over|span\w*|elaps\w*|pass(?:es|ed)?)\b",
+    re.IGNORECASE,
+)
 _NAMED_UNIT = re.compile(r"\b[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)\b")
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
+_COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
 _REPLICAS = re.compile(r"(?<!\w)replicas=(?P<all>\d+)\b.*?\breadyReplicas=(?P<ready>\d+)")
 _PARTS_OF = ("bytes", "cores")
@@ -37,6 +42,14 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     if any(item.family == "share" for item in claim.quantities):
         yield from _parts(claim, held)
         yield from _ready_parts(held)
+    if any(item.family == "fold" for item in claim.quantities):
+        yield from _compared(held)
+    yield from _pods(claim, held)
+    yield from _changed(held)
+
+
+def _changed(held: Sequence[Held]) -> Iterator[Quantity]:
+    """Of 256Mi 10Mi are left: how many times the one is the other, what part is left, what part is gone."""
     pairs = [(quantities(old), quantities(new)) for fact in held for old, new in steps(fact.plain)]
     values = [(old[0].value, new[0].value) for old, new in pairs if old and new]
     yield from folds(values)
@@ -90,3 +103,17 @@ def _ready_parts(held: Sequence[Held]) -> Iterator[Quantity]:
     for match in (found for fact in held if (found := _REPLICAS.search(fact.item.text))):
         share = int(match["ready"]) / max(1, int(match["all"]))
         yield from (Quantity(text="", value=part, family="share", step=0.01) for part in (share, 1 - share))
+
+
+def _compared(held: Sequence[Held]) -> Iterator[Quantity]:
+    """A request of 900Gi where a node has 24Gi: how many times the one is the other."""
+    sized = [item for fact in held for item in fact.quantities if item.family in _PARTS_OF and item.value > 0]
+    yield from folds((one.value, other.value) for one in sized for other in sized if one.family == other.family)
+
+
+def _pods(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
+    """How many pods the cited facts are of, where the claim counts pods."""
+    pods = {fact.item.object for fact in held if fact.item.object.startswith("Pod/")}
+    for item in claim.quantities:
+        if len(pods) > 1 and item.value == len(pods) and _COUNTS_PODS.match(claim.plain[item.end :]):
+            yield replace(item)

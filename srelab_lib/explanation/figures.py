@@ -228,7 +228,7 @@ def _in_context(item: Quantity, text: str) -> Quantity:
         for name, left, right in _ROLE_PATTERNS
         if left.search(_role_text(before)) or (right.search(_role_text(after)) and not _KEY_FOLLOWS.match(after))
     )
-    manner = next((name for name, pattern in _MANNERS if pattern.search(before)), "")
+    manner = next((name for name, pattern in _MANNERS if pattern.search(before)), item.manner)
     per = _PER.match(after)
     item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
     return item if item.family else _with_key_unit(item, before)

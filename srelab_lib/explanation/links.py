@@ -31,7 +31,8 @@ _CAUSE_FIRST = (
     r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|leads? to|leading to|result(?:s|ed|"
     r"ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?! (?:of|up|from|by|sure|use|with|for|it to)\b)|"
     r"forc(?:es|ed|ing)|prompt(?:s|ed|ing)|spark(?:s|ed|ing)|push(?:es|ed|ing)(?! by)|"
-    r"(?:brings|brought|bringing) (?:about|on)|g(?:ives|ave|iving)(?: rise to|(?= (?:the |its |their )?[\w·-]+ (?:its|their|"
+    r"(?:brings|brought|bringing) (?:about|on)|g(?:ives|ave|iving)(?: rise to|(?= (?:the |its |"
+    r"their )?[\w·-]+ (?:its|their|"
     r"the|an?)\b))|account(?:s|ed)? for|set(?:s|ting)? off|"
     r"produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?: that)?|"
     r"(?:ke(?:eps|pt|eping)|stop(?:s|ped|ping)?|prevent(?:s|ed|ing)?)(?= [^,;.]{1,40} from \w+ing)|"
@@ -56,6 +57,9 @@ _NAMED_CAUSE = re.compile(
     re.IGNORECASE,
 )
 
+_APART = re.compile(r"\s*(?P<cause>\S.*?) (?P<effect>(?:the|its|an?|no|there|all|every|each) \S+ .+)$", re.IGNORECASE)
+"""`Due to the failed mount the Secret went missing`: no comma parts them, but another subject begins."""
+
 
 class Link(NamedTuple):
     """A cause and an effect as a claim has them; `temporal` when it only says what came first."""
@@ -73,8 +77,11 @@ def links(text: str) -> list[Link]:
 def _links(sentence: str) -> Iterator[Link]:
     named = _NAMED_CAUSE.match(sentence)
     if named is not None:
-        yield Link(named["cause"], named["effect"], False)
-        return
+        return iter([Link(named["cause"], named["effect"], False)])
+    return _linked(sentence)
+
+
+def _linked(sentence: str) -> Iterator[Link]:
     matches = _connectives(sentence)
     bounds = [0, *(match.end() for match in matches)]
     ends = [*(match.start() for match in matches), len(sentence)]
@@ -89,8 +96,9 @@ def _links(sentence: str) -> Iterator[Link]:
         else:
             # "Because the limit was lowered, the container was killed": both stand after the word.
             cause, comma, effect = right.partition(",")
-            if comma:
-                yield Link(cause, effect, temporal)
+            apart = None if comma else _APART.match(right)
+            if comma or apart:
+                yield Link(apart["cause"], apart["effect"], temporal) if apart else Link(cause, effect, temporal)
 
 
 def _connectives(sentence: str) -> list[re.Match[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from srelab_lib.explanation.lexicon import TECHNICAL
 from srelab_lib.explanation.number_words import WORDS
-from srelab_lib.explanation.words import stem
+from srelab_lib.explanation.words import stem, word_set
 
 _OBJECT = (
     r"(?:pods?|containers?|deployments?|services?|stateful ?sets?|daemon ?sets?|replica ?sets?|"
@@ -15,7 +15,8 @@ _OBJECT = (
     r"workloads?|images?|registry|process(?:es)?|replicas?|autoscalers?|webhooks?|quotas?|clients?|callers?)"
 )
 _DATUM = (
-    r"(?:config ?maps?|secrets?|volumes?|claims?|class(?:es)?|columns?|tables?|relations?|keys?|entr(?:y|ies)|variables?|"
+    r"(?:config ?maps?|secrets?|volumes?|claims?|class(?:es)?|columns?|tables?|relations?|keys?|entr(?:y|ies)|"
+    r"variables?|"
     r"roles?|users?|files?|topics?|queues?|schemas?|accounts?|bindings?|budgets?|polic(?:y|ies)|groups?|zones?|tiers?|regions?)"
 )
 _COUNT = r"(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|\d+|new|old|other|first|second|third|single) )?"
@@ -25,47 +26,19 @@ _BEFORE = re.compile(
 )
 _AUX = r"is|was|has|had|does|did|do|can|could|will|would|are|were|have"
 _AFTER = (
-    re.compile(rf"\b(?:{_OBJECT}|{_DATUM}) (?P<word>[a-z][a-z']+)(?= (?:{_AUX})\b)"),
+    re.compile(rf"\b(?:(?P<object>{_OBJECT})|{_DATUM}) (?P<word>[a-z][a-z']+)(?= (?:{_AUX})\b)"),
     re.compile(r"\b(?:column|key|table|relation|entry|variable) (?P<word>[a-z][a-z']+)(?= (?:that|which)\b)"),
     re.compile(rf"\b{_DATUM} (?P<word>[a-z][a-z']+)(?=[.,;]|$| (?:in|of|from|on)\b)"),
 )
 _ENTRY = re.compile(r"\b(?:the|its|an?) (?P<word>[a-z][a-z']+) (?:key|entry|column|relation)\b")
 _CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=./-]|-\w)")
-_ADVERBS = frozenset(
-    [
-        "itself",
-        "themselves",
-        "there",
-        "here",
-        "alone",
-        "either",
-        "today",
-        "instead",
-        "anyway",
-        "anymore",
-        "altogether",
-        "again",
-        "twice",
-        "once",
-        "yet",
-        "still",
-        "too",
-        "later",
-        "now",
-        "then",
-        "also",
-        "always",
-        "never",
-        "ever",
-        "first",
-        "else",
-        "alike",
-        "together",
-        "otherwise",
-        "already",
-        "likewise",
-    ]
+_ADVERBS = word_set(
+    """
+    itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
+    later now then also always never ever first else alike together otherwise already likewise
+    """
 )
+"""What may follow a thing and names nothing."""
 
 
 def named_words(text: str) -> Iterator[tuple[str, bool]]:
@@ -76,6 +49,9 @@ def named_words(text: str) -> Iterator[tuple[str, bool]]:
             yield match["word"], False
     for pattern in (*_AFTER, _ENTRY, _CALLED):
         for match in pattern.finditer(text):
+            of_object = pattern.groupindex.get("object") is not None and match["object"] is not None
+            if of_object and stem(match["word"]) in TECHNICAL:
+                continue  # "The deployment's rollout did not finish."
             if match["word"] not in _ADVERBS and not match["word"].endswith(("ed", "ing", "ly")):
                 yield match["word"], True
 

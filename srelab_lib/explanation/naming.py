@@ -107,7 +107,7 @@ def _parts_stand(token: str, facts: str) -> bool:
 
 
 def stands(token: str, facts: str) -> bool:
-    """True when the facts have the token as a whole; a path also at the end of an address, a word also with a version."""
+    """True when the facts have the token as a whole; a path also at the end of a URL, a word also with a version."""
     if token.isalpha() and len(token) >= 5 and re.search(r"[A-Z]", token[1:]):
         # A product's name, as in `pymysql` or `MYSQL_PASSWORD`.
         return token.lower() in facts.lower()
@@ -146,10 +146,12 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
     stems = {one for fact in held for one in fact.stems}
     stems |= {stem(part) for token in tokens(claim.plain) if stands(token, facts) for part in words(spread(token))}
     loose = set(words(covered))
-    for word, is_name in named_words(claim.spread):
+    leading = _LEADING.match(claim.plain)
+    begins = [(leading["word"], False)] if leading else []
+    for word, is_name in (*begins, *named_words(claim.spread)):
         if word in MODIFIERS | ACRONYMS or stem(word) in stems | SMALL or f"{word}server" in facts.lower():
             continue
-        if is_name and not _happens(word) and stem(word) not in {stem("rollout"), stem("process")}:
+        if is_name and not _happens(word):
             return word
         if not is_name and word in loose and not describes(word):
             return word
@@ -166,6 +168,8 @@ def _happens(word: str) -> bool:
     return any(concept.kind != "topic" and concept.said.fullmatch(word) for concept in CONCEPTS)
 
 
+_LEADING = re.compile(r"(?P<word>[a-z][a-z']+) (?=\w)")
+"""A sentence begins with a capital, a name as it is written."""
 _UNIT_WORD = re.compile(UNIT, re.IGNORECASE)
 
 

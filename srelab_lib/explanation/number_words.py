@@ -52,7 +52,7 @@ WORD_NUMBER = re.compile(
     r"(?P<ones>one|two|three|four|five|six|seven|eight|nine)"
     r"|(?P<half>half(?: an?)?)(?=\s+(?:seconds?|minutes?|hours?|days?|cores?)\b)"
     rf"|(?P<one>one)(?= {_COUNT_NOUN}\b)"
-    r"|(?P<once>once)(?=(?: more| again| already| so far| now)?(?:[.,;)]|$| (?:and|or|by|in|during|within)\b))"
+    r"|(?P<once>(?<!at )once)(?=(?: more| again| already| so far| now)?(?:[.,;)]|$| (?:and|or|by|in|during|within)\b))"
     rf"|(?P<word>{'|'.join(w for w in WORDS if w not in _SHARES | {'one', 'once'})}))\b"
     rf"(?:\s+(?P<unit>{UNIT})(?![\w/]))?",
     re.IGNORECASE,
@@ -61,7 +61,8 @@ WORD_NUMBER = re.compile(
 
 _SMALL = "|".join(word for word in WORDS if word not in _SHARES | {"zero", "once", "twice", "thrice"})
 ONE_IN = re.compile(
-    rf"\b(?P<part>{_SMALL})(?: [a-z]+){{0,2}}? (?:in|out of)(?: every)? (?P<whole>{_SMALL})\b(?! (?:seconds?|minutes?|hours?|"
+    rf"\b(?P<part>{_SMALL})(?: [a-z]+){{0,2}}? (?:in|out of)(?: every)? (?P<whole>{_SMALL})\b(?! (?:seconds?|"
+    rf"minutes?|hours?|"
     r"days?|weeks?)\b)",
     re.IGNORECASE,
 )

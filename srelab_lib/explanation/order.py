@@ -1,8 +1,8 @@
 """Whether what a claim calls a cause can have come before what it calls the effect.
 
-A failure runs one course: something is changed or declared, a resource gets short, an operation fails, the process ends,
-does so again, is not ready, users feel it, controllers report it. A side of a link is placed there by its words, else by
-the cited fact that it speaks of.
+A failure runs one course: something is changed or declared, a resource gets short, an operation fails, the process
+ends, does so again, is not ready, users feel it, controllers report it. A side of a link is placed there by its words,
+else by the cited fact that it speaks of.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from srelab_lib.explanation.concept import (
     CHANGED,
     DECLARED,
     ENDED,
-    SHORT,
+    FELT,
     earliest,
     latest,
 )
@@ -32,10 +32,11 @@ SLACK_SECONDS = 90.0
 """Scrape and probe intervals date what was seen up to this much late."""
 
 _COMMON = GENERIC - {stem("error")}
+_SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
 _EXPLAINS_CHANGE = re.compile(
     r"commit|\bgit\b|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
-    r"merge|upgrade|script|traffic|load"
+    r"merge|upgrade|script|traffic|load|revision"
 )
 
 
@@ -101,13 +102,13 @@ def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], name
     """A symptom brings about no setting: what was declared or changed is there before it."""
     del names
     facts = _facts_of(effect, held)
-    declared = bool(facts) and all(fact.item.kind in {"change", "spec"} for fact in facts)
+    declared = bool(facts) and all(fact.item.kind in _SETTINGS for fact in facts)
     if not declared or is_troubled(effect.spread) or stages(effect.spread, latest) - {CHANGED, DECLARED}:
         return False
     causes = _facts_of(cause, held)
-    seen = bool(causes) and all(fact.item.kind not in {"change", "spec"} for fact in causes)
-    begins = stages(cause.spread, earliest)
-    return CHANGED not in begins and (seen or is_troubled(cause.spread) or max(begins, default=0) >= SHORT)
+    if CHANGED in stages(cause.spread, earliest) or _EXPLAINS_CHANGE.search(cause.spread):
+        return False
+    return is_troubled(cause.spread) or not causes or any(fact.item.kind not in _SETTINGS for fact in causes)
 
 
 def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
@@ -120,7 +121,7 @@ def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], na
     first, second = _place(cause, causes), _place(effect, effects)
     if first is None or second is None or first <= second:
         return False
-    return first < ENDED or any(fact.item.kind != "log" for fact in causes or held)
+    return first < ENDED or first >= FELT or any(fact.item.kind != "log" for fact in causes or held)
 
 
 def _place(side: Passage, facts: Iterable[Held]) -> int | None:

@@ -7,11 +7,12 @@ import re
 from srelab_lib.explanation.concept import TROUBLE, WELL
 
 _DENIED = (
-    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|0|zero|false|null|"
+    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|(?<![\d.])0(?![\d.])|zero|false|null|"
     r"unknown|only)\b"
 )
 _TROUBLE = (
-    rf"{TROUBLE}|pressure|stopped|empty|too (?:many|few|long|short|low|small|large|big)|out of|longer than|reject|refus|more (?:\w+ )?than|"
+    rf"{TROUBLE}|pressure|stopped|empty|too (?:many|few|long|short|low|small|large|big)|out of|longer than|reject|"
+    rf"refus|more (?:\w+ )?than|"
     r"\b[45]xx\b|\b4\d\d\b|"
     r"disrupt|lack|absent|gone\b|lost|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
 )
@@ -32,11 +33,14 @@ _WELL = re.compile(
 )
 _ACHIEVED = re.compile(
     r"\b(?:(?:finds?|found|holds?|held|has|have|had|contains?|carries|exists?|gets?|got|obtain\w*|receiv\w*|includes?|"
-    r"goes|went|gets|got) |through\b|is (?:in|on|there|part of)\b|present\b|pass(?:es|ed)?\b|succe\w*|works?\b|worked\b|fine\b|well\b|healthy\b|"
+    r"goes|went|gets|got) |through\b|is (?:in|on|there|part of)\b|present\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
+    r"worked\b|fine\b|well\b|healthy\b|"
     r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
-    r"allow\w*|grant\w*|permit\w*|let\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
+    r"allow\w*|grant\w*|permit\w*|let\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|"
+    r"respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
     r"load(?:s|ed)\b|reads?\b|wr(?:ites?|ote|itten)\b|stor(?:es?|ed)\b|saved?\b|pars(?:es?|ed)\b|decod(?:es?|ed)\b|"
-    r"start(?:s|ed)\b|came up|up\b|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|finish\w*|complet\w*|provision\w*|"
+    r"start(?:s|ed)\b|came up|up\b|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|finish\w*|"
+    r"complet\w*|provision\w*|"
     r"mount(?:s|ed)\b|pull(?:s|ed)\b|schedul(?:es?|ed)\b|plac(?:es?|ed)\b|bound\b|creat(?:es?|ed)\b|serv(?:es?|ed)\b|"
     r"deliver\w*|valid\b|enough\b|plenty\b|ample\b|sufficient\w*|recover\w*|correct\w*|proper\w*|normal\w*|good\b|"
     r"reports?\b|responsive\b|authenticat\w*|log(?:s|ged) in|match(?:es|ed)\b|fits?\b|knows?\b|knew\b|exchang\w*|"
@@ -45,8 +49,9 @@ _ACHIEVED = re.compile(
 )
 _ATTEMPTED = re.compile(
     r"\b(?:ask|call|look|tr(?:y|ie)|request|quer|seek|sought|want|need|use|using|attempt|expect|log|report|warn|sa(?:y|id)|"
-    r"sp(?:eak|oke)|belong|limit|run|point|send|sent|target|aim|refer|contact|fetch|poll|prob|check|listen|go(?:es)? to|"
-    r"start|stem|concern|com(?:es?|ing) from|happen|occur|last\b)",
+    r"sp(?:eak|oke)|belong|limit|run|point|send|sent|target|aim|refer|contact|fetch|poll|prob|check|listen|"
+    r"go(?:es)? to|"
+    r"start|stem|concern|com(?:es?|ing) from|happen|occur|mark|last\b)",
     re.IGNORECASE,
 )
 """What is done before anything comes of it, or merely told."""
@@ -72,7 +77,7 @@ def is_well(fact: str) -> bool:
 
 
 def is_troubled(claim: str) -> bool:
-    """True when a claim's spread text, or a part of it, tells of trouble in any of the words that people have for it."""
+    """True when a claim's spread text, or a part of it, tells of trouble in any of the words for it."""
     return _ADVERSE_CLAIM.search(claim) is not None
 
 

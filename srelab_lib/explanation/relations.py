@@ -33,7 +33,8 @@ _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\
 
 
 _ADDED = re.compile(
-    r"\badd(?:ed|s|ing)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b|\bgained\b|\bequipped\b|\b(?:none|null|unset|nothing)>?\W*(?:->|→) ?\w"
+    r"\badd(?:ed|s|ing)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b|\bgained\b|\bequipped\b|\b(?:none|null|"
+    r"unset|nothing)>?\W*(?:->|→) ?\w"
 )
 _REMOVED = re.compile(
     r"\bremov\w*|\bdelet\w*|\b(?:taken|took) (?:out|away|off)\b|\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import Concept
-from srelab_lib.explanation.denial import event_signs, is_contrast, is_denied, signs
-from srelab_lib.explanation.lexicon import GENERIC, SMALL
-from srelab_lib.explanation.naming import stands, tokens
+from srelab_lib.explanation.denial import denial_in, is_contrast, is_denied, signs
+from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, likely_signs
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
 from srelab_lib.explanation.polarity import is_adverse, is_well, only_succeeds, tells_no_trouble
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.relations import directions, held_directions, reversed_step
-from srelab_lib.explanation.words import clause_at, spread, stem, words
+from srelab_lib.explanation.rules_substance import shared
+from srelab_lib.explanation.words import clause_at, spread, words
 
 _LOOSE = frozenset(
     {
@@ -40,15 +40,6 @@ _LOOSE = frozenset(
 )
 """Things that people mention in passing: one of them may go beyond the facts where the rest of the claim is theirs."""
 
-_TROUBLES = frozenset({"errors", "requests fail", "exceeded", "pending", "rejected"})
-"""Words for any kind of trouble: they hold wherever the facts tell of one."""
-
-
-_VAGUE = frozenset({"it exists", "it can", "it is well", "it is accepted", "it answers", "it matches"})
-"""States that anything can be in: trouble of any kind denies them."""
-_ASSUMED = frozenset({"it exists", "it can", "it is accepted"})
-"""Those that hold where no fact tells of trouble."""
-
 
 def facts_speak_of_it(case: Case) -> str | None:
     """Everything that it speaks of, the facts speak of."""
@@ -57,7 +48,7 @@ def facts_speak_of_it(case: Case) -> str | None:
     firm = [
         concept for concept in case.concepts if concept.kind == "event" and concept not in beyond
     ] or case.claim.quantities
-    if hard or (beyond and len(beyond) > (1 if firm else 0) + min(2, len(_shared(case)))):
+    if hard or (beyond and len(beyond) > (1 if firm else 0) + min(2, len(shared(case)))):
         return f'it says "{(hard or beyond)[0].name}", and what it cites does not'
     return None
 
@@ -69,7 +60,7 @@ def _is_known(concept: Concept, case: Case) -> bool:
         concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
     ):
         return True
-    return concept.name in _TROUBLES and any(is_adverse(fact.item_spread) for fact in case.held)
+    return concept.name in TROUBLES and any(is_adverse(fact.item_spread) for fact in case.held)
 
 
 def _is_only_contrast(concept: Concept, case: Case) -> bool:
@@ -85,29 +76,11 @@ def signs_agree(case: Case) -> str | None:
     for concept in case.concepts:
         if concept.kind == "topic" or _is_only_contrast(concept, case):
             continue
-        held = _held_signs(concept, case.held) or _likely_signs(concept, case.held)
+        held = held_signs(concept, case.held) or likely_signs(concept, case.held)
         for sign in signs(concept, case.claim.spread):
             if sign is not None and sign not in held:
                 return f'it {"says" if sign else "denies"} "{concept.name}", and what it cites does not'
     return None
-
-
-def _held_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
-    if concept.kind == "event":
-        return {sign for fact in held for sign in event_signs(concept, fact.spread)}
-    found = {True for fact in held if concept.held.search(fact.spread)}
-    return found | {False for fact in held if concept.denied is not None and concept.denied.search(fact.spread)}
-
-
-def _likely_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
-    """Where no fact speaks of it: trouble of any kind may be said with it, and where there is none, no trouble."""
-    if concept.kind == "event":
-        return {True} if concept.name in _TROUBLES else set()
-    if concept.name not in _VAGUE:
-        return set()
-    if any(is_adverse(fact.item_spread) for fact in held):
-        return {False}
-    return {True} if concept.name in _ASSUMED else set()
 
 
 def outcome_agrees(case: Case) -> str | None:
@@ -123,20 +96,20 @@ def outcome_agrees(case: Case) -> str | None:
     return None
 
 
-_DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _HELD_DENIAL = re.compile(
     r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
     r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
     r"peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b|=\"\"|"
+    r"in namespace=|"
     r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)\d"
 )
 
 
 def denials_stand_in_facts(case: Case) -> str | None:
     """It denies nothing where the facts deny nothing."""
-    found = _DENIAL.search(case.claim.spread)
+    found = denial_in(case.claim.spread)
     if found and not any(_HELD_DENIAL.search(fact.spread) for fact in case.held):
-        return f"it denies something ({found[0]!r}), and what it cites denies nothing"
+        return f"it denies something ({found!r}), and what it cites denies nothing"
     return None
 
 
@@ -189,53 +162,3 @@ def cause_comes_first(case: Case) -> str | None:
         return f"cause and effect are swapped: {link.cause.strip()!r} does not bring about {link.effect.strip()!r}"
     link = reason_of_change(case.claim)
     return f"no fact says why it was changed: {link.effect.strip()!r}" if link else None
-
-
-_ZERO = re.compile(r"\w=(?:0\b(?![.\d])|none\b)")
-
-MAX_UNSUPPORTED = 9
-"""Plain English words of a claim that its facts do not have and no pattern knows: more of them is another story."""
-
-
-def _shared(case: Case) -> set[str]:
-    """Stems of the claim that its facts have, and that say something."""
-    stems = {one for fact in case.held for one in fact.stems}
-    named = {stem(name) for name in case.names.objects | case.names.spaces}
-    return ({stem(word) for word in words(case.claim.spread)} & stems) - SMALL - GENERIC - named
-
-
-def says_something_held(case: Case) -> str | None:
-    """It says something specific, and most of it the facts have."""
-    stems = {one for fact in case.held for one in fact.stems}
-    named = case.names.objects | case.names.spaces
-    left = {stem(word) for word in words(case.uncovered)} - SMALL
-    beyond = left - stems
-    shared = (left & stems) - GENERIC - {stem(name) for name in named}
-    known = [
-        concept
-        for concept in case.concepts
-        if concept.name not in _EVERYWHERE
-        and (
-            concept.name in _VAGUE
-            or speaks(concept, case.held)
-            or (concept.kind == "state" and _held_signs(concept, case.held))
-        )
-    ]
-    firm = (
-        case.claim.quantities
-        or case.claim.times
-        or directions(case.claim.spread)
-        or any(
-            stands(token, fact.plain) for token in tokens(case.claim.plain) for fact in case.held if token not in named
-        )
-        or (_DENIAL.search(case.claim.spread) and any(_ZERO.search(fact.item_spread) for fact in case.held))
-        or any(c.kind != "topic" for c in known)
-    )
-    if not (firm or known or shared):
-        return "it says nothing that what it cites holds"
-    allowed = MAX_UNSUPPORTED + 2 * len(shared) if firm else len(known) + len(shared) + 1
-    return "most of what it says does not stand in what it cites" if len(beyond) > allowed else None
-
-
-_EVERYWHERE = frozenset({"errors", "a Deployment", "a node", "requests"})
-"""Things that almost every claim and fact speaks of."""

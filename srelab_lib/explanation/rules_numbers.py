@@ -34,7 +34,8 @@ def times_stand_in_facts(case: Case) -> str | None:
 
 
 _ALL = re.compile(
-    r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |single )?(?:[\w·]+ ){0,2}?(requests?|"
+    r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |"
+    r"single )?(?:[\w·]+ ){0,2}?(requests?|"
     r"users?|pods?|replicas?|nodes?|clients?|callers?)\b"
 )
 _SHARE_OF = re.compile(

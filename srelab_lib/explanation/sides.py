@@ -23,6 +23,7 @@ _NO_LIFE = re.compile(
 """What cannot start or run: it is of no effect on what has to succeed before."""
 
 _PARTS = re.compile(r"\b(?:pods?|replicas?|endpoints?|instances?|backends?)\b")
+_NO_PARTS = re.compile(r"\b(?:0|zero) (?:\w+ )?(?:replicas?|pods?|endpoints?)\b")
 _RUNTIME = re.compile(r"\b(?:containers?|requests?|traffic|metrics?|answers?|responses?|routes?|nodes?)\b")
 """What comes and goes while things run: its absence is an effect like any other."""
 
@@ -37,23 +38,28 @@ _GONE = (
 _ABSENT = re.compile(
     rf"\b{_DECLARED_THING}\b[^,;.]{{0,50}}\b{_GONE}\b|"
     rf"\b(?:absence|loss|lack) of\b[^,;.]{{0,30}}\b{_DECLARED_THING}\b|"
-    rf"\b(?:no|missing) (?:\w+ ){{0,2}}?{_DECLARED_THING}\b|\bnobody (?:has|had|ever) (?:\w+ )?(?:defin|creat|made|set)\w*"
+    rf"\b(?:no|missing) (?:\w+ ){{0,2}}?{_DECLARED_THING}\b|\bnobody (?:has|had|ever) (?:\w+ )?(?:defin|creat|"
+    rf"made|set)\w*"
 )
 _CONDITION = re.compile(
     r"\b(?:expir\w*|self ?signed|locked|unbound|exhausted|used up|full\b|no space|out of (?:space|room)|"
-    r"exceed\w*(?! (?:its |the )?(?:progress )?deadline)|(?:above|over|beyond|more than|larger than|higher than) (?:the|its|"
+    r"exceed\w*(?! (?:its |the )?(?:progress )?deadline)|(?:above|over|beyond|more than|larger than|"
+    r"higher than) (?:the|its|"
     r"their|what|any)|too (?:low|small|high|large|big|tight|short|strict|few)|not enough|insufficient|lack\w*|"
     r"malformed|corrupt\w*|unknown|outdated|unlabel\w*|untolerat\w*|taint\w*|cordon\w*|wrong|mistyped|misspelt)\b"
 )
 """How something is: it makes operations fail, and no failed operation makes it so."""
 
 _DECLARES = re.compile(
-    r"\b(?:uses (?!more|up\b|about|\d)|asks? for|wants?\b|requests? (?=\d)|requires (?!a restart)|needs (?!to\b)|insists on|"
+    r"\b(?:uses (?!more|up\b|about|\d)|asks? for|wants?\b|requests? (?=\d)|requires (?!a restart)|needs (?!to\b)|"
+    r"insists on|"
     r"specif\w+|declares?|(?:points?|pointed) (?:at|to)|refers? to|listens? on|serves? on|targets?\b|selects?\b|"
-    r"runs? (?:as|with|under)|reads? (?:\w+ ){0,3}from|is (?:set|configured|labell?ed|named|called|limited|declared|started with)|allows? only)"
+    r"runs? (?:as|with|under)|reads? (?:\w+ ){0,3}from|is (?:set|configured|labell?ed|named|called|limited|"
+    r"declared|started with)|allows? only)"
 )
 _OUTCOME = re.compile(
-    r"\b(?:can not|could not|unable|fail\w*|refus\w*|reject\w*|forbid\w*|turn\w* (?:down|away)|kill\w*|evict\w*|crash\w*|"
+    r"\b(?:can not|could not|unable|fail\w*|refus\w*|reject\w*|forbid\w*|turn\w* (?:down|away)|kill\w*|evict\w*|"
+    r"crash\w*|"
     r"exit\w*|restart\w*|stuck|pending|unschedul\w*|not ready|unready|unavailable|errors?|time ?outs?|timed out|"
     r"back ?off|never|had to|dies|died|stops?|stopped|preempt\w*)\b"
 )
@@ -72,16 +78,20 @@ def stages(text: str, place: Callable[[Concept], int | None], *, things: bool = 
             found[concept.kind != "topic"].add(stage)
         # "Failing requests" are what users feel, and no errors of any other kind.
         text = concept.said.sub("·", text)
-    last = place(_EITHER) == FELT
-    if _NO_LIFE.search(text):
-        found[True].add(FELT if last else ENDED)
-    elif not found[True] and _UNABLE.search(text):
-        found[True].add(FELT if last else FAILED)
+    if _NO_PARTS.search(text):
+        found[True].add(UNREADY)
+    found[True] |= _of_inability(text, place(_EITHER) == FELT, alone=not found[True])
     return found[True] or (found[False] if things else set())
 
 
 _EITHER = Concept(name="", kind="event", said=re.compile("(?!)"), held=re.compile("(?!)"), stage=(FAILED, FELT))
 """Tells which end of a range `place` takes."""
+
+
+def _of_inability(text: str, last: bool, *, alone: bool) -> set[int]:
+    if _NO_LIFE.search(text):
+        return {FELT if last else ENDED}
+    return {FELT if last else FAILED} if alone and _UNABLE.search(text) else set()
 
 
 def _of_existence(text: str, stage: int) -> set[int]:

@@ -11,8 +11,8 @@ import pandas as pd
 from srelab_lib.errors import SrelabError
 from srelab_lib.lab import bundle, pods
 from srelab_lib.lab.airgap_probes import OUTSIDE_PORT, PROBE, Target, from_node, from_pod, outside, probe_pods, probes
+from srelab_lib.lab.applications import KIND, applications_healthy
 from srelab_lib.lab.egress import cut
-from srelab_lib.lab.image_list import is_optional
 from srelab_lib.lab.images import nodes
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.step import Observation, Progress, Step
@@ -179,14 +179,16 @@ def new_bundle(settings: AirgapSettings) -> Step:
     return _without("not asked for", "create_bundle = FOLDER")
 
 
-def applications_healthy(kubectl: Kubectl) -> Step:
+def healthy(kubectl: Kubectl) -> Step:
     """The step: every Application but the optional is Synced and Healthy; without Argo CD, every Deployment is up."""
+    if kubectl("get", "crd", KIND, "--ignore-not-found", "--output=name").strip():
+        return applications_healthy(context=kubectl.context)
     return Step(
-        title="what git asks for runs",
-        expected="every Application Synced and Healthy",
+        title="without Argo CD: every Deployment is available",
+        expected="as many replicas as asked for",
         reason="The images were all that was missing.",
-        hint="kubectl --namespace argocd get applications; an image that is missing: run this notebook again",
-        observe=lambda: _applications(kubectl),
+        hint=f"kubectl --context {kubectl.context} get pods -A; an image that is missing: run this notebook again",
+        observe=lambda: _deployments(kubectl),
         timeout_seconds=pods.READY_SECONDS,
     )
 
@@ -231,21 +233,6 @@ def _without(text: str, parameter: str) -> Step:
     )
 
 
-def _applications(kubectl: Kubectl) -> Observation:
-    crd = kubectl("get", "crd", "applications.argoproj.io", "--ignore-not-found", "--output=name")
-    if not crd.strip():
-        return _deployments(kubectl)
-    found = kubectl.items("applications.argoproj.io", "--all-namespaces")
-    waiting = []
-    for item in found:
-        state = item.get("status", {})
-        words = (state.get("sync", {}).get("status", "Unknown"), state.get("health", {}).get("status", "Unknown"))
-        if words != ("Synced", "Healthy") and not is_optional(item):
-            waiting.append(f"{item['metadata']['name']}: {', '.join(words)}")
-    text = "; ".join(waiting) or f"{len(found)} Applications, Synced and Healthy"
-    return Observation(holds=bool(found) and not waiting, text=text)
-
-
 def _deployments(kubectl: Kubectl) -> Observation:
     found = [item for name in namespaces(kubectl) for item in kubectl.items("deployments", "--namespace", name)]
     down = [
@@ -254,7 +241,7 @@ def _deployments(kubectl: Kubectl) -> Observation:
         if item.get("status", {}).get("availableReplicas", 0) < item["spec"].get("replicas", 1)
     ]
     text = f"not available: {', '.join(down)}" if down else f"{len(found)} Deployments available"
-    return Observation(holds=bool(found) and not down, text=f"no Argo CD here; {text}")
+    return Observation(holds=bool(found) and not down, text=text)
 
 
 def _connections(targets: list[Target], seen: dict[str, dict[tuple[str, str], bool]]) -> pd.DataFrame:

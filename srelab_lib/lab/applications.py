@@ -133,7 +133,7 @@ def _row(kubectl: Kubectl, item: Application) -> tuple[str, ...]:
     status = item.get("status") or {}
     revision = (status.get("sync") or {}).get("revision") or ""
     message = _message(status)
-    return (item["metadata"]["name"], *_state(item), revision[:8], message, _explained(kubectl, item, message))
+    return (item["metadata"]["name"], *_state(item), revision[:8], message, explained(kubectl, item, message))
 
 
 def _state(item: Application) -> tuple[str, str]:
@@ -149,7 +149,8 @@ def _message(status: dict[str, Any]) -> str:
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 
-def _explained(kubectl: Kubectl, item: Application, message: str) -> str:
+def explained(kubectl: Kubectl, item: Application, message: str) -> str:
+    """What sync and health mean, with the reasons of the pods that wait; `message` is Argo CD's own."""
     sync, health = _state(item)
     words = [_sync_words(sync, message, heals=heals(item))]
     if health not in {"Healthy", "Unknown"}:

@@ -15,6 +15,7 @@ from srelab_lib.errors import SourceError
 from srelab_lib.lab.images import QUICK_SECONDS, local_id
 from srelab_lib.lab.process import CommandError, run
 from srelab_lib.lab.step import PROJECT, Observation, Progress, Step
+from srelab_lib.lab.ticking import ticking
 
 OPTIONAL = "srelab/optional"
 """Label or annotation of an Argo CD Application whose images the lab does without."""
@@ -179,7 +180,8 @@ def _build(build: Build, root: Path, mark: str, progress: Progress) -> None:
     label = ("--label", f"{FINGERPRINT}={mark}")
     command = ("docker", "build", "--tag", build.image, "--file", build.dockerfile, *label, build.context)
     try:
-        run(*command, timeout_seconds=BUILD_SECONDS, progress=progress, folder=root)
+        with ticking(progress, f"building {build.image}"):
+            run(*command, timeout_seconds=BUILD_SECONDS, folder=root)
     except CommandError as error:
         if "network" in error.output or "resol" in error.output or "connection" in error.output.lower():
             error.hint = "a build installs packages from the network; without one, load a bundle that has the image"

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-NAME = "sre-agent"
-JOB = "sre-agent-job"
-CODE = "agent-code"
-"""A ConfigMap that `kubectl create configmap` makes, without a label."""
+from srelab_lib.settings import AGENT_CODE, AGENT_JOB, AGENT_NAME, AGENT_REPORT
 
 _JOB_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 
@@ -21,8 +18,8 @@ def is_own(kind: str, item: Mapping[str, Any]) -> bool:
         involved = item.get("involvedObject") or {}
         return is_own_name(str(involved.get("kind", "")), str(involved.get("name", "")))
     return (
-        labels.get("app.kubernetes.io/name") == NAME
-        or any(labels.get(label) == JOB for label in _JOB_LABELS)
+        labels.get("app.kubernetes.io/name") == AGENT_NAME
+        or any(labels.get(label) == AGENT_JOB for label in _JOB_LABELS)
         or is_own_name(kind, str(meta.get("name", "")))
     )
 
@@ -30,10 +27,10 @@ def is_own(kind: str, item: Mapping[str, Any]) -> bool:
 def is_own_name(kind: str, name: str) -> bool:
     """Whether an object of this kind and name is the agent's; an event's or a metric's object may be gone."""
     if kind == "ConfigMap":
-        return name in {CODE, f"{NAME}-report"}
-    return kind in {"Job", "Pod"} and (name == JOB or name.startswith(f"{JOB}-"))
+        return name in {AGENT_CODE, AGENT_REPORT}  # `kubectl create configmap` makes the first without a label
+    return kind in {"Job", "Pod"} and (name == AGENT_JOB or name.startswith(f"{AGENT_JOB}-"))
 
 
 def is_own_series(labels: Mapping[str, str]) -> bool:
     """Whether a series or an alert is about the Job or its pods."""
-    return is_own_name("Pod", labels.get("pod", "")) or labels.get("job_name") == JOB
+    return is_own_name("Pod", labels.get("pod", "")) or labels.get("job_name") == AGENT_JOB
