@@ -14,7 +14,6 @@ from kubernetes import client as kube_client
 from kubernetes import config as kube_config
 
 from srelab_lib.clients.deadline import Deadline
-from srelab_lib.clients.kubeconfig import contexts
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.settings import LAB_CONTEXT
@@ -129,8 +128,6 @@ def test_the_pod_is_locked_down() -> None:
 @pytest.fixture(scope="module")
 def places() -> list[str]:
     """The account with its roles in the cluster; the namespaces to ask about."""
-    if LAB_CONTEXT not in contexts()[0]:
-        pytest.skip(f"no context {LAB_CONTEXT}: there is no cluster to ask")
     kubectl = Kubectl()
     there = [item["metadata"]["name"] for item in kubectl.items("namespaces")]
     rights = [o for o in OBJECTS if o["kind"] != "Job" and o["metadata"].get("namespace", "default") in there]
