@@ -7,7 +7,7 @@ RUN    ?= runs/$(shell date -u +%Y%m%dT%H%M%SZ)-rca
 SOURCE ?= incident
 ARGS   ?=
 
-.PHONY: help rca test lint format notebook clean
+.PHONY: help rca lab test lint format notebook setup clean
 help:
 	@sed -n '1p;s/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
@@ -16,8 +16,13 @@ rca: $(VENV)/.ready ## the root cause of a recorded incident, in one headless no
 	$(BIN)/papermill --no-progress-bar --log-output notebooks/06_rca.ipynb $(RUN)/06_rca.ipynb -p source $(SOURCE) -p output_dir $(RUN) $(ARGS)
 	@$(BIN)/python -m srelab_lib $(RUN)/report.json
 
+lab: $(VENV)/.ready ## the whole lab, notebooks 00 to 09 headless, as pages with an index; 99 takes it away again
+	$(BIN)/python -m srelab_lib.lab.walk
+
+setup: $(VENV)/.ready-dev ## .venv with all that the tests need
+
 test: $(VENV)/.ready-dev lint ## every test that this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 lint: $(VENV)/.ready-dev ## style, types, floors, clean notebooks
 	$(BIN)/ruff check .
