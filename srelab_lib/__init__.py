@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from srelab_lib.errors import SrelabError
+from srelab_lib.explore import Explorer
 from srelab_lib.faults import FAULTS
 from srelab_lib.model import Analysis, Diagnosis, Snapshot, TimeWindow
 from srelab_lib.pipeline import collect, diagnose, explain, output_folder, render
@@ -15,6 +16,7 @@ __all__ = [
     "diagnose",
     "Diagnosis",
     "explain",
+    "Explorer",
     "FAULTS",
     "from_env",
     "from_notebook",

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "k8s" / "manifests"
-OURS = ("broken-app", "ollama", "prometheus")
+OURS = ("broken-app", "grafana", "ollama", "prometheus")
 SERVING = ("Deployment", "StatefulSet", "DaemonSet")
 UNITS = {"": 1.0, "m": 0.001, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
 
@@ -48,6 +48,7 @@ def test_all_workloads_are_looked_at() -> None:
         "broken-app/broken-app",
         "broken-app/inventory",
         "broken-app/load-generator",
+        "grafana/grafana",
         "ollama/ollama",
         "prometheus/node-exporter",
         "prometheus/prometheus",
@@ -104,7 +105,8 @@ def test_a_token_is_mounted_only_where_the_api_is_asked(
 def test_kustomization_lists_every_file(folder: str) -> None:
     kustomization = yaml.safe_load((MANIFESTS / folder / "kustomization.yaml").read_text())
     generated = [file for generator in kustomization.get("configMapGenerator", []) for file in generator["files"]]
-    there = {file.name for file in (MANIFESTS / folder).iterdir()} - {"kustomization.yaml"}
+    files = (file for file in (MANIFESTS / folder).rglob("*") if file.is_file() and file.name != "kustomization.yaml")
+    there = (file.relative_to(MANIFESTS / folder).as_posix() for file in files)
     assert sorted([*kustomization["resources"], *generated]) == sorted(there)
     assert kustomization["labels"] == [{"pairs": {"app.kubernetes.io/part-of": folder}, "includeTemplates": True}]
 
@@ -334,6 +336,6 @@ def test_the_cluster_has_three_nodes() -> None:
 
 def test_every_image_is_side_loaded() -> None:
     script = (ROOT / "tests" / "e2e" / "cluster.sh").read_text()
-    # The model server is 03_airgap's matter: cluster.sh brings only the app and Prometheus.
-    for parameter in (item for item in containers() if not str(item.id).startswith("ollama/")):
+    # The model server is 03_airgap's matter, and Grafana optional: cluster.sh brings only the app and Prometheus.
+    for parameter in (item for item in containers() if not str(item.id).startswith(("ollama/", "grafana/"))):
         assert parameter.values[2]["image"] in script

@@ -46,6 +46,7 @@ def run(
     folder: Path | None = None,
     accepted: Sequence[int] = (0,),
     hint: str = "",
+    interrupt_seconds: float = 0.0,
 ) -> str:
     """Runs a program to its end and returns what it wrote to stdout.
 
@@ -61,17 +62,17 @@ def run(
         folder: its working directory.
         accepted: exit codes that are no error.
         hint: for the error, when there is one.
+        interrupt_seconds: see `started`.
 
     Raises:
         CommandError: not on the PATH, or an exit code that is not accepted.
         DeadlineError: it ran too long, and was stopped.
         TooLargeError: it wrote more than OUTPUT_BYTES.
     """
-    program = command[0]
-    if shutil.which(program) is None:
-        raise CommandError(f"{program} is not on the PATH", code=127, output="", hint=hint or f"install {program}")
     reader = _Reader(progress)
-    with started(*command, environment=environment, folder=folder) as process:
+    with started(
+        *command, environment=environment, folder=folder, hint=hint, interrupt_seconds=interrupt_seconds
+    ) as process:
         threads = reader.follow(process)
         _feed(process, stdin)
         try:
@@ -91,9 +92,23 @@ def run(
 
 @contextmanager
 def started(
-    *command: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    hint: str = "",
+    interrupt_seconds: float = 0.0,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a group of its own, which is stopped with all its children when the block ends."""
+    """A program in a group of its own, which is stopped with all its children when the block ends.
+
+    One that has to put things in order first gets `interrupt_seconds` for it, after the signal that Ctrl-C sends in a
+    terminal. Another Ctrl-C ends that wait.
+
+    Raises:
+        CommandError: it is not on the PATH.
+    """
+    program = command[0]
+    if shutil.which(program) is None:
+        raise CommandError(f"{program} is not on the PATH", code=127, output="", hint=hint or f"install {program}")
     process = subprocess.Popen(  # noqa: S603 (no shell; callers hand in a list)
         list(command),
         stdin=subprocess.PIPE,
@@ -106,7 +121,7 @@ def started(
     try:
         yield process
     finally:
-        _stop(process)
+        _stop(process, interrupt_seconds)
 
 
 def shown(command: Sequence[str]) -> str:
@@ -163,15 +178,40 @@ def _feed(process: subprocess.Popen[bytes], text: str) -> None:
         pass  # it ended without reading; its exit code tells
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
+def _stop(process: subprocess.Popen[bytes], interrupt_seconds: float) -> None:
+    polite = [(signal.SIGINT, interrupt_seconds)] if interrupt_seconds else []
+    steps = [*polite, (signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)]
+    for number, seconds in steps if process.poll() is None else []:
         try:
             os.killpg(process.pid, number)
-            process.wait(timeout=STOP_SECONDS)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
+            if _group_ended(process, seconds):
+                break
+        except ProcessLookupError:
+            break
+        except KeyboardInterrupt:
             continue
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None and not stream.closed:
             stream.close()
+
+
+def _group_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether the program and its children end in that time: a child may go on when its parent has ended."""
+    until = time.monotonic() + seconds
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    while _alive(process.pid):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _alive(group: int) -> bool:
+    """Whether any process of a group runs; a zombie does not."""
+    command = ["ps", "-A", "-o", "pgid=,stat="]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=STOP_SECONDS, check=False)  # noqa: S603
+    rows = (line.split() for line in listed.stdout.splitlines())
+    return any(row[0] == str(group) and not row[1].startswith("Z") for row in rows if len(row) > 1)

@@ -66,13 +66,18 @@ class Query:
 
 
 def promql(query: Query, *, namespace: str, rate_seconds: int = DEFAULT_RATE_SECONDS) -> str:
-    """The query as it is sent.
+    """The query as it is sent; see `filled`."""
+    return filled(query.expr, namespace=namespace, rate_seconds=rate_seconds)
+
+
+def filled(expr: str, *, namespace: str, rate_seconds: int) -> str:
+    """PromQL with `$namespace`, `$rate` and `$step` replaced.
 
     `rate_seconds` is four scrape intervals or more. A subquery's step is a quarter of it: at the scrape interval every
     step holds one new sample, at a finer one the rate swings with the phase between the two.
     """
-    filled = query.expr.replace("$namespace", namespace)
-    return filled.replace("$rate", f"{rate_seconds}s").replace("$step", f"{rate_seconds // 4}s")
+    text = expr.replace("$namespace", namespace)
+    return text.replace("$rate", f"{rate_seconds}s").replace("$step", f"{rate_seconds // 4}s")
 
 
 _REQUESTS = (
