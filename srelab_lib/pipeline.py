@@ -5,18 +5,23 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from srelab_lib import diagnosis as _diagnosis
 from srelab_lib import explanation, reports
 from srelab_lib.clients.ollama import OllamaClient
+from srelab_lib.errors import SourceError
+from srelab_lib.lab.git_clone import REPOSITORY, mirror
+from srelab_lib.lab.process import CommandError
 from srelab_lib.model import Analysis, Diagnosis, RunInfo, Snapshot
 from srelab_lib.redact import redact_text
-from srelab_lib.settings import Settings
+from srelab_lib.settings import LAB_CONTEXT, Settings
 from srelab_lib.sources.connect import cluster, connect
+from srelab_lib.sources.gitops import Reader, repository_reader
 from srelab_lib.sources.snapshot import collect as _collect
 
 Progress = Callable[[str], None]
@@ -50,7 +55,8 @@ def collect(
         settings: what to read.
         now: the moment of the run.
         progress: is told of each source.
-        repository: a clone of what Argo CD deploys from: changes then have author, subject and diff.
+        repository: a clone of what Argo CD deploys from: changes then have author, subject and diff. In the lab's own
+            cluster none is needed: what it deploys from is in it.
 
     Raises:
         SettingsError: an unknown context or a parameter that fits no source.
@@ -58,7 +64,12 @@ def collect(
     """
     moment = now or utc_now()
     incidents = PROJECT / "incidents"
-    with connect(settings, incidents_dir=incidents, now=moment, progress=progress, repository=repository) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(connect(settings, incidents_dir=incidents, now=moment, progress=progress))
+        if repository:
+            connection = replace(connection, commits=repository_reader(repository))
+        elif connection.info.kind == "live" and connection.info.name == LAB_CONTEXT:
+            connection = replace(connection, commits=_lab_commits(stack, progress))
         return _collect(connection, progress=progress)
 
 
@@ -96,6 +107,23 @@ def output_folder(settings: Settings, *, now: datetime | None = None) -> Path:
     if settings.output_dir:
         return Path(settings.output_dir).absolute()
     return PROJECT / "runs" / f"{now or utc_now():%Y%m%dT%H%M%SZ}-{settings.source}"
+
+
+def _lab_commits(stack: ExitStack, progress: Progress) -> Reader:
+    """A reader of the git server in the lab's cluster, which is copied when the first commit is asked for."""
+
+    @cache
+    def copied() -> Reader:
+        progress(f"commits: {REPOSITORY}")
+        try:
+            return repository_reader(stack.enter_context(mirror()))
+        except CommandError as error:
+            raise SourceError(error.message, source=REPOSITORY, hint=error.hint) from error
+
+    def read(url: str, revision: str, previous: str | None, path: str) -> str:
+        return copied()(url, revision, previous, path) if url == REPOSITORY else ""
+
+    return read
 
 
 @contextmanager

@@ -57,6 +57,8 @@ class Settings:
         model: the model's name in Ollama.
         output_dir: where the report goes; empty is runs/<UTC>-<source>/.
         model_deadline_seconds: wall clock for everything that the model is asked; 0 asks no model.
+        job_deadline_seconds: wall clock for the same analysis as a Job in the lab's cluster, without what the model is
+            given; 0 runs no Job. A busy machine needs a minute.
     """
 
     source: Literal["auto", "live", "incident"] = "auto"
@@ -70,6 +72,7 @@ class Settings:
     model: str = "phi3"
     output_dir: str = ""
     model_deadline_seconds: int = 120
+    job_deadline_seconds: int = 240
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -81,6 +84,7 @@ class Settings:
             raise SettingsError(f"model={self.model!r} is not a model name", hint="for example phi3 or smollm2:135m")
         _check_range("minutes", self.minutes, 0, 1440)
         _check_range("model_deadline_seconds", self.model_deadline_seconds, 0, 3600)
+        _check_range("job_deadline_seconds", self.job_deadline_seconds, 0, 3600)
         for name in ("prometheus_url", "ollama_url"):
             _check_url(name, getattr(self, name))
         if self.end:

@@ -255,6 +255,37 @@ def test_a_rebuild_under_the_same_tag_is_a_change_of_the_image() -> None:
     assert "same tag" in row["text"]
 
 
+def restarted(raw: RawByKind, image_id: str) -> pd.DataFrame:
+    """All pods of the Deployment were replaced, and run this; the DaemonSet's run what they always did."""
+    for pod in raw["Pod"]:
+        if pod["metadata"]["name"].startswith("shop-"):
+            pod["status"]["containerStatuses"][0]["imageID"] = image_id
+            pod["status"]["containerStatuses"][0]["image"] = "sha256:the-tag-is-on-another-image-now"
+    return changes(raw, TimeWindow(start=datetime(2026, 11, 25, 2, 20, tzinfo=UTC), end=WINDOW.end))
+
+
+def test_a_rebuild_that_replaced_every_pod_is_seen_beside_another_workload() -> None:
+    raw = lists()
+    agent = named(raw, "Pod", "agent-582wd")["status"]["containerStatuses"][0]["imageID"]
+    (row,) = of(SHOP, "containers[shop].imageID", restarted(raw, agent[:-8] + "0badc0de"))
+    assert (row["old"], row["new"][-8:], clock(row)) == (agent, "0badc0de", "02:21:51")
+    assert f"DaemonSet {NS}/agent still runs the former" in row["text"]
+    assert not of(f"DaemonSet/{NS}/agent", "containers[agent].imageID", restarted(raw, agent[:-8] + "0badc0de"))
+
+
+def test_the_same_contents_under_another_import_are_no_rebuild() -> None:
+    raw = lists()
+    agent = named(raw, "Pod", "agent-582wd")["status"]["containerStatuses"][0]["imageID"]
+    assert not of(SHOP, "containers[shop].imageID", restarted(raw, agent.replace("import-2026-11-25", "import-x")))
+
+
+def test_what_came_with_the_window_was_not_rebuilt() -> None:
+    raw = lists()
+    named(raw, "Deployment", "shop")["metadata"]["creationTimestamp"] = "2026-11-25T02:20:30Z"
+    agent = named(raw, "Pod", "agent-582wd")["status"]["containerStatuses"][0]["imageID"]
+    assert not of(SHOP, "containers[shop].imageID", restarted(raw, agent[:-8] + "0badc0de"))
+
+
 def deployed(**more: Any) -> dict[str, Any]:
     return {
         "application": "Application/argocd/shop", "revision": "b" * 40, "previous": "a" * 40,
@@ -273,6 +304,25 @@ def test_a_commit_stands_beside_the_change_that_it_made() -> None:
     assert (lowered["commit"], lowered["diff"]) == ("b" * 40, "-64Mi\n+32Mi")
     assert raised["commit"] is None
     assert of(f"ConfigMap/{NS}/settings", "data[DB_HOST]", table)[0]["commit"] is None
+
+
+@pytest.mark.parametrize(
+    ("diff", "ended", "found"),
+    [
+        ("--- a/x\n+++ b/x\n-  memory: 64Mi\n+  memory: 32Mi", "02:20:12", True),
+        ("--- a/x\n+++ b/x\n-  memory: 32Mi\n+  memory: 64Mi", "02:20:12", False),
+        ("--- a/x\n+++ b/x\n+  replicas: 2", "02:20:12", False),
+        ("", "02:20:12", False),
+        ("--- a/x\n+++ b/x\n-  memory: 64Mi\n+  memory: 32Mi", "02:18:12", False),
+    ],
+    ids=["waited", "the other way", "another field", "no diff", "too long ago"],
+)
+def test_a_rollout_that_waited_for_its_old_pods_has_its_commit(diff: str, ended: str, found: bool) -> None:
+    """40 seconds after the sync: the commit has to speak of it, or an edit by hand would be laid at its door."""
+    at = f"2026-11-25T{ended}Z"
+    table = changes(deployed=[deployed(started_at=at, deployed_at=at, diff=diff)])
+    lowered, _ = of(SHOP, "containers[shop].resources.limits.memory", table)
+    assert lowered["commit"] == ("b" * 40 if found else None)
 
 
 def test_a_deployment_before_the_window_is_no_change_in_it() -> None:

@@ -147,7 +147,6 @@ def test_knows_the_words_of_databases_and_pools(fault: str, line: str) -> None:
         "=> Rails 7.1.2 application starting in development ",
         "INFO:     Started reloader process [1] using StatReload",
         "info: Microsoft.Hosting.Lifetime[0] Hosting environment: Development",
-        '[GIN-debug] [WARNING] Running in "debug" mode. Switch to "release" mode in production.',
     ],
 )
 def test_knows_development_servers(line: str) -> None:
@@ -161,9 +160,10 @@ def test_knows_development_servers(line: str) -> None:
         '10.0.0.1 - - [31/Jan/2026] "GET /?q=Starting+development+server+at+http:// HTTP/1.1" 200 12',
         "a user wrote that this is a development server",
         "[INFO] Listening at: http://0.0.0.0:8000 (1)",
+        '[GIN-debug] [WARNING] Running in "debug" mode. Switch to "release" mode in production.',
     ],
 )
-def test_a_line_that_quotes_a_development_server_runs_none(line: str) -> None:
+def test_a_line_that_is_not_the_start_of_one_is_no_development_server(line: str) -> None:
     assert found(_saying(line), dev_server.CHECKS) == []
 
 

@@ -33,7 +33,7 @@ def test_a_range_query_is_a_row_for_each_moment_and_a_column_for_each_series(lab
 
 def test_columns_are_called_by_what_tells_the_series_apart(lab: Explorer) -> None:
     memory = lab.signal("memory_working_set_bytes")
-    assert all("namespace=" not in name for name in memory)
+    assert all("namespace=" not in str(name) for name in memory)
     assert len(set(memory)) == memory.shape[1]
 
 

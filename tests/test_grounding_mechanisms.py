@@ -24,3 +24,92 @@ FACTS = {
 def test_a_true_claim_is_kept_and_a_false_one_is_struck(claim: dict[str, Any]) -> None:
     judged = verify(claim["text"], claim["cited"], FACTS[claim["facts"]])
     assert judged.status == ("kept" if claim["kind"] == "true" else "struck"), judged.reason
+
+
+SHOP = EvidenceSet(
+    items=tuple(
+        Evidence(id=f"E{number}", kind=kind, object=f"{place}", time=TIME, text=text)
+        for number, (kind, place, text) in enumerate(
+            [
+                (
+                    "change",
+                    "Deployment/shop/front",
+                    "environment variable API_URL of container front removed (revision 3)",
+                ),
+                (
+                    "status",
+                    "Pod/shop/front-5d5f9c8b7d-h8k2p",
+                    "container=front last_reason=Error exit_code=1 restart_count=3",
+                ),
+                (
+                    "status",
+                    "Pod/shop/front-5d5f9c8b7d-zx4lm",
+                    "container=front state=running ready=false restart_count=0",
+                ),
+                ("metric", "Deployment/shop/front", "error_ratio went from 0 to 0.41 ratio"),
+                ("change", "Deployment/shop/stock", "number of replicas of Deployment stock lowered from 2 to 0"),
+                ("event", "ReplicaSet/shop/stock-7b986d94db", 'reason=SuccessfulDelete message="Deleted pod: stock-a"'),
+                ("log", "Pod/shop/front-5d5f9c8b7d-zx4lm", "stock did not answer in time (read timeout=2.0)"),
+                ("metric", "Deployment/shop/front", "request_rate went from 3 to 0 requests/s"),
+                ("spec", "Deployment/shop/front", "container=front memory_limit=256Mi"),
+            ],
+            start=1,
+        )
+    )
+)
+MECHANISMS = {
+    "an event is ruled out by the one in its place": (
+        ("E2", "The container left with exit code 1, so it was not an OOM kill.", "kept"),
+        ("E2", "The container left with exit code 1, so it was no error.", "struck"),
+    ),
+    "a denied direction": (
+        ("E4", "The error ratio rose from 0 to 0.41.", "kept"),
+        ("E4", "The error ratio did not rise.", "struck"),
+        ("E4", "The error ratio has not changed.", "struck"),
+    ),
+    "a denied value of a field": (
+        ("E3", "The container is running, but it is not ready.", "kept"),
+        ("E3", "The container is not running.", "struck"),
+        ("E9", "Container front has unlimited memory.", "struck"),
+    ),
+    "what was so before": (
+        ("E4", "Before that there were no errors; then the error ratio reached 0.41.", "kept"),
+        ("E4", "There are no errors.", "struck"),
+    ),
+    "what is said to last": (
+        ("E5", "The lowered number of 0 replicas is still in place.", "kept"),
+        ("E1", "API_URL is still set on container front.", "struck"),
+        ("E8", "front still gets 3 requests/s.", "struck"),
+    ),
+    "dropped is removed where the facts remove": (
+        ("E1", "Revision 3 dropped the variable API_URL.", "kept"),
+        ("E8", "Revision 3 dropped the variable API_URL.", "struck"),
+    ),
+    "what followed a change does not bring it about": (
+        ("E5 E6", "Scaling stock to 0 led to the deletion of its pod.", "kept"),
+        ("E5 E6", "The deletion of the pod brought about the reduction of the replicas to 0.", "struck"),
+    ),
+    "the one who calls and the one who is called": (
+        ("E7", "front logged that stock did not answer in time.", "kept"),
+        ("E7", "stock logged that front did not answer in time.", "struck"),
+        ("E7", "The call to front timed out.", "struck"),
+    ),
+    "a number that only its key gives a unit": (
+        ("E7", "The read from stock exceeded the timeout of 2.0.", "kept"),
+        ("E7", "The read from stock was tried 2.0 times.", "struck"),
+    ),
+    "a number that names and does not count": (
+        ("E1", "API_URL went away in revision 3.", "kept"),
+        ("E1", "API_URL went away from 3 containers.", "struck"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("cited", "text", "status"),
+    [claim for claims in MECHANISMS.values() for claim in claims],
+    ids=lambda value: value[:60],
+)
+def test_each_mechanism_keeps_and_strikes(cited: str, text: str, status: str) -> None:
+    judged = verify(text, cited.split(), SHOP)
+    assert judged.status == status, judged.reason

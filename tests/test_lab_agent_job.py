@@ -98,7 +98,7 @@ def test_the_image_has_the_packages_of_the_notebooks() -> None:
     ours, all_of_them = pins("agent/requirements.txt"), pins("requirements.txt")
     assert ours.items() <= all_of_them.items()
     # The rest serves notebooks and the host's terraform.
-    assert all_of_them.keys() - ours.keys() == {"jupyterlab", "papermill", "ipykernel", "python-terraform"}
+    assert all_of_them.keys() - ours.keys() == {"jupyterlab", "papermill", "ipykernel", "nbconvert", "python-terraform"}
 
 
 # --- what is published ------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def live(**run: Any) -> dict[str, Any]:
             "source": {"kind": "live", "context": LAB_CONTEXT},
             "namespace": "default",
             "window": {"end": "2026-01-31T12:00:00Z"},
-            "settings": {"minutes": 0, "model": "phi3", "model_deadline_seconds": 30},
+            "settings": {"minutes": 0, "model": "phi3", "model_deadline_seconds": 30, "job_deadline_seconds": 60},
             **run,
         },
     }
@@ -190,8 +190,9 @@ def live(**run: Any) -> dict[str, Any]:
         ({"source": {"kind": "incident", "incident": "healthy"}}, "no live cluster"),
         ({"source": {"kind": "live", "context": "prod"}}, LAB_CONTEXT),
         ({"namespace": "shop"}, "namespace default alone"),
+        ({"settings": {"job_deadline_seconds": 0}}, "job_deadline_seconds is 0"),
     ],
-    ids=["recording", "another cluster", "another namespace"],
+    ids=["recording", "another cluster", "another namespace", "no time"],
 )
 def test_it_is_not_run_elsewhere(tmp_path: Path, run: dict[str, Any], words: str) -> None:
     path = tmp_path / "report.json"

@@ -17,6 +17,8 @@ from srelab_lib import Explorer
 from srelab_lib.errors import SourceError, UnreachableError
 from srelab_lib.lab import consoles
 from srelab_lib.lab.dashboards import GRAFANA, GRAFANA_IMAGE, Board, DashboardsSettings, grafana_accepted, panels
+from srelab_lib.lab.gitops import admin_password
+from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.port_forward import Supervised, is_free
 from srelab_lib.lab.process import silent
 from srelab_lib.lab.step import wait_for
@@ -119,7 +121,7 @@ def test_a_port_forward_that_dies_is_opened_again_on_the_same_port(pages: consol
 
 @pytest.mark.cluster
 def test_the_password_works_and_is_not_shown(pages: consoles.Consoles) -> None:
-    if not consoles.Kubectl()("get", "namespace", "argocd", "--ignore-not-found").strip():
+    if not Kubectl()("get", "namespace", "argocd", "--ignore-not-found").strip():
         pytest.skip("no Argo CD in this cluster")
     opened, login = pages.opened(consoles.ARGOCD), pages.logged_in(consoles.ARGOCD)
     assert opened.apply is not None
@@ -127,7 +129,7 @@ def test_the_password_works_and_is_not_shown(pages: consoles.Consoles) -> None:
     assert opened.observe().holds
     seen = login.observe()
     assert seen.text == "logged in as admin"
-    password = consoles.admin_password()
+    password = admin_password()
     assert len(password) > 8
     assert password not in f"{seen} {login} {pages.table().to_string()}"
 

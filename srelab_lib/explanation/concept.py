@@ -22,7 +22,7 @@ class Concept:
         name: for people: `says "{name}"`.
         said: how a claim says it.
         held: how a fact says it, where it has further words.
-        denied: how a fact says that a state does not hold.
+        denied: how a fact says that a state does not hold, or that an event did not happen where it names another one.
         affirmed: how a claim says that a state holds, where its mere mention does not.
         stage: its place in the course of a failure, first and last where that varies, None where it says nothing.
     """
@@ -41,9 +41,12 @@ def topic(name: str, said: str, held: str = "", stage: int | tuple[int, int] | N
     return Concept(name=name, kind="topic", said=_any(said), held=_any(said, held), stage=stage)
 
 
-def event(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+def event(
+    name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None, denied: str = ""
+) -> Concept:
     """What happened or did not: `said` is how claims and facts say it, `held` how facts do besides."""
-    return Concept(name=name, kind="event", said=_any(said), held=_any(said, held), stage=stage)
+    ruled_out = _any(denied) if denied else None
+    return Concept(name=name, kind="event", said=_any(said), held=_any(said, held), denied=ruled_out, stage=stage)
 
 
 def state(
@@ -77,6 +80,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 IN_CLAUSE = r"[^.;,]{0,40}?"
 USERS = r"(?:requests?|users?|clients?|callers?|customers?|calls?|traffic|quer(?:y|ies))(?! (?:rate|volume|count))"
+TRAFFIC = r"(?:traffic|requests?|(?<!error )(?<!failure )rates?|load|throughput)"
 FAILS = r"(?:fail\w*|errors?|lost|reject\w*|broke\w*|unsuccessful)"
 SETTING = (
     r"(?:limits?|ceiling|cap|budget|allowance|ports?|replicas?|images?|variables?|selectors?|size|"
@@ -90,8 +94,8 @@ WELL = (
     r"is running|status\W?ok|available\W{0,2}true|exit code\W?0\b"
 )
 TROUBLE = (
-    r"error|\berr\b|exception|fail|\b5(?:\d\d|xx)\b|\b4(?:\d\d|xx) (?:status|response|answer)|traceback|panic|"
-    r"fatal|critical|oom|kill|crash|"
+    r"error|\berr\b|exception|fail|(?<![.\d])5(?:\d\d|xx)\b|(?<![.\d])4(?:\d\d|xx) (?:status|response|answer)|"
+    r"traceback|panic|fatal|critical|oom|kill|crash|"
     r"back off|unhealthy|denied|refused|"
     r"time ?out|timed out|missing|not found|exit code\W?[1-9]|insufficient|unavailable|evict|"
     r"forbidden|not ready|throttl|"

@@ -12,6 +12,7 @@ from srelab_lib.explanation.concept import (
     IN_CLAUSE,
     REPORTED,
     SETTING,
+    TRAFFIC,
     TROUBLE,
     USERS,
     WELL,
@@ -25,7 +26,7 @@ EFFECTS: tuple[Concept, ...] = (
     # application
     event(
         "requests fail",
-        rf"\b{USERS}\b{IN_CLAUSE}\b{FAILS}|\b{FAILS}{IN_CLAUSE}\b(?:requests?|responses?|users)\b|"
+        rf"\b{USERS}\b{IN_CLAUSE}\b{FAILS}|\b{FAILS}{IN_CLAUSE}\b(?:requests?(?! rate)|responses?|users)\b|"
         rf"\b5xx\b|"
         r"\berror (?:ratio|rate|share)\b|server errors?|http errors?|error rates",
         r"error ratio|errors? (?:rate|total|per)|\b50\d\b|5xx|request\w* (?:fail|error)|"
@@ -71,7 +72,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bexceptions?\b|\btrace ?back\w*|stack ?traces?|\bunhandled\b|\buncaught\b",
         r"exception|traceback|error\b|stack|panic|fatal",
     ),
-    topic("a retry", r"\bretr(?:y|ies|ied|ying)\b", r"\bretr"),
+    topic("a retry", r"\bretr(?:y|ies|ied|ying)\b", r"\bretr|back ?off"),
     topic("a pool", r"\bpools?\b", r"pool"),
     event("deadlocked", r"\bdead ?lock\w*|\block(?:s|ed|ing)?\b", r"lock"),
     topic(
@@ -109,7 +110,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\bnewly created\b|"
         r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|"
         r"autoscaler)\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
-        r"(?<!is )(?<!are )\bset (?:to|from)\b|\bscal(?:ed|ing)\b|"
+        r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"
@@ -120,16 +121,21 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     event(
         "stayed the same",
-        r"\b(?:stay|remain|held|kept|keep)\w* (?:at|the same|unchanged|constant|flat|low|steady|below|"
-        r"under)\b|\bunchanged\b",
+        r"\b(?:stay|remain|held|kept|keep)\w* (?:at\b(?! the)|the same|"
+        r"constant|flat|low|steady|stable|below|under)\b|"
+        r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as)\b|\bstable\b|"
+        r"\bun(?:changed|affected|touched|altered|modified)\b|"
+        r"\b(?:nobody|no one|nothing|never)\b (?:\w+ ){0,2}?(?:touch|chang|alter|modif)\w*|\bas (?:\w+ )?as before\b|"
+        r"\b(?:continu\w*|still|keeps?|carr(?:y|ies|ied) on)\b (?:to )?(?:be )?(?:at\b|provided|supplied|taken|"
+        r"com(?:e|es|ing) from)",
         r"\bstays?\b|remain|unchanged|constant|steady",
     ),
     event(
         "traffic fell",
-        r"\b(?:drop|fall|declin|decreas|dip|loss)\w* (?:in|of) (?:\w+ ){0,2}?(?:traffic|requests?|"
-        r"request rate|load|throughput)\b|"
-        r"\b(?:traffic|requests?|request rate|throughput)\b[^.;,]{0,20}?\b(?:drop|fell|fall|declin|"
-        r"decreas|dip)\w*",
+        rf"\b(?:drop|fall|declin|decreas|dip|loss|collaps|disappear|end)\w* (?:in|of) (?:[\w·]+ ){{0,3}}?{TRAFFIC}\b|"
+        rf"\b(?:lo(?:se|ses|st|sing)|less|fewer|no more) (?:\w+ ){{0,3}}?{TRAFFIC}\b|"
+        rf"\b{TRAFFIC}\b[^.;,]{{0,20}}?\b(?:drop|fell\b|fall|declin|decreas|dip|ceas|vanish|disappear|collaps|plung|"
+        r"plummet|sank|dr(?:y|ies|ied) up|broke down|came to (?:a|an)|stopp|halt)\w*",
         r"(?:request|traffic|throughput).*went from|receive bytes.*went from",
         FELT,
     ),
@@ -162,7 +168,12 @@ EFFECTS: tuple[Concept, ...] = (
         REPORTED,
     ),
     topic("scaling", r"\bscal\w*|\breplicas?\b", r"scal|replica"),
-    state("it is bound", r"\b(?:un)?bound\b", r"phase\W?bound|is bound", r"pending|unbound|not bound|not found"),
+    state(
+        "it is bound",
+        r"\b(?:un)?bound\b(?! to (?:port|\d|address))",
+        r"phase\W?bound|is bound",
+        r"pending|unbound|not bound|not found",
+    ),
     state(
         "it is accepted",
         r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|"
@@ -197,12 +208,12 @@ EFFECTS: tuple[Concept, ...] = (
     state(
         "it is well",
         r"\bhealth(?:y|ily)\b(?! check)|\bunhealthy\b|\bstable\b|\bstay\w* up\b|\bkeep\w* running|"
-        r"\bsurviv\w*|\brecover\w*|"
+        r"\bsurviv\w*|\brecover\w*|\bimprov\w*|\bgot better\b|"
         r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|exit\w*|end\w*|"
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
         r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
         r"ing)?\b(?! the| through| on| to| by| it)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
-        r"\bfinish(?:ed|es)\b",
+        r"\bfinish(?:ed|es)\b(?! with\b| on\b| in\b)",
         WELL,
         TROUBLE,
     ),

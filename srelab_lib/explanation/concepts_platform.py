@@ -21,7 +21,7 @@ PLATFORM: tuple[Concept, ...] = (
     topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),
     state(
         "ready",
-        r"\b(?:un)?ready\b(?! to)",
+        r"(?<!/)\b(?:un)?ready\b",
         r"\bready\W{0,2}true|(?:is|are|became|becomes) ready|\b([1-9]\d*)/\1\b|ready replicas\W?[1-9]",
         r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|endpoints\W?0|ready status\W?(?:unknown|false)|"
         r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
@@ -39,14 +39,19 @@ PLATFORM: tuple[Concept, ...] = (
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"
         r"minimum availability|"
         r"(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bavailable replicas=(?!(?P=all)\b)\d|"
-        r"crash loop|node memory available",
+        r"crash loop|node memory available|fail\w* to (?:pull|resolve)|err image|pull back",
         UNREADY,
     ),
-    event("endpoints", r"\bendpoints\b|\b(?:ready|no|any|its|single|one) endpoint\b", r"\bendpoints?\b", UNREADY),
+    event(
+        "endpoints",
+        r"\bendpoints\b|(?<=ready )endpoint\b|(?:(?<=no )|(?<=any )|(?<=its )|(?<=single )|(?<=one ))endpoint\b(?! /)",
+        r"\bendpoints?\b",
+        UNREADY,
+    ),
     topic("a selector", r"\bselect\w*|\blabels?\b", r"selector|label|node affinity|match labels", DECLARED),
     state(
         "it matches",
-        r"\b(?:mis)?match\w*",
+        r"\b(?:mis)?match\w*|\bfit(?:s|ted)? (?:\w+ )?(?:labels?|selectors?)\b|\bagree(?:s|d)? with\b",
         r"\bmatches (?!no|0)[1-9a-z]|matched|matching pods",
         r"mismatch|match\w* (?:no|none|0|nothing)|not match|n't match|no match|matching (?:pods|"
         r"endpoints)\W{0,2}(?:0|none)|no pod|no node",
@@ -77,7 +82,7 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     event(
         "rejected",
-        r"\breject\w*|\bturn\w* (?:down|away)\b|\bdeclin(?:ed|es) (?:to|the|it)\b",
+        r"\breject\w*|\bturn\w* (?:down|away)\b|\bdeclin(?:ed|es) (?:to(?! \d| zero)|the|it)\b",
         r"refus|reject|denied|forbid|violat|fail|unauthori|x509|expired|invalid|\b4\d\d\b|insufficient|"
         r"did ?n.t match|not match|"
         r"unavailable|nodes are available",
@@ -86,7 +91,7 @@ PLATFORM: tuple[Concept, ...] = (
     event(
         "timed out",
         r"\btime[ds]? ?out\b|\btime ?outs?\b|(?:exceed|pass|miss|overr[au]n|past|over|"
-        r"beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b|\bhung\b",
+        r"beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b(?! in\b)|\bhung\b",
         r"time ?out|timed out|deadline|etimedout|too long",
         (FAILED, UNREADY),
     ),
@@ -139,8 +144,10 @@ PLATFORM: tuple[Concept, ...] = (
         r"there)\b|no such|(?<!at )\bpresent\b|\bvanish\w*|\bdisappear\w*|\b(?:went|is|are|was|got) gone\b|"
         r"\bgot lost\b|\bnowhere to be\b|"
         r"\bnobody has (?:\w+ )?(?:defin|creat)\w*",
-        r"\bexists\b|already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
-        r"missing|\bno (?!longer|more)\w+|not (?:be )?(?:found|set|defined|exist|present|provided)|"
+        r"\bexists\b|\bchanged (?:from|to)\b|\badded\b|"
+        r"already present|(?<!not )\bfound [1-9a-z]|is present|successfully|is set\b|is defined",
+        r"missing|\bremoved\b|\bdeleted?\b|"
+        r"\bno (?!longer|more)\w+|not (?:be )?(?:found|set|defined|exist|present|provided)|"
         r"no such|undefined|unset|"
         r"required|not exist|absent|key ?error|nxdomain|\b404\b|"
         r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
@@ -170,7 +177,7 @@ PLATFORM: tuple[Concept, ...] = (
     state(
         "it is scheduled",
         r"\b(?:un)?schedul(?:e|es|ed|able|ing)\b|\bplaced? (?:on|onto)\b|\bfit(?:s|ted)? (?:on|onto|"
-        r"any|the)\b",
+        r"(?:any|the|a|one) (?:\w+ )?nodes?)\b",
         r"successfully assigned|pod ?scheduled\W{0,2}true|(?:is|was|were|are) scheduled",
         r"fail\w* ?scheduling|unschedulable|nodes are available|not be scheduled|"
         r"pod ?scheduled\W{0,2}false|pending|cordon",

@@ -36,18 +36,20 @@ RUNTIME: tuple[Concept, ...] = (
         r"its memory))\b",
         r"oom|memory cgroup|can ?not allocate memory",
         ENDED,
+        r"\b(?:last|terminated) reason\W?(?!oom)\w|\bexit code\W?(?!137|143)\d",
     ),
     event(
         "killed",
         r"\bkill(?:s|ed|ing|er)?\b|\bsigkill\b|\bsigterm\b|terminated by|shot down",
         r"oom|\b137\b|\b143\b|evict|preempt|signal",
         ENDED,
+        r"\b(?:last|terminated) reason\W?(?!oom)\w|\bexit code\W?(?!137|143)\d",
     ),
     topic("the kernel", r"\bkernel\b|operating system", r"oom|sigkill|\b137\b"),
     event(
         "crashed",
         r"\bcrash(?!loop| loop)\w*|\bdie[sd]?\b|\bdying\b|fell over|falls over|went down(?! from| to|"
-        r" by)|collaps\w*\b(?! to| from| by)|\b(?:is|are|was|were|be) down\b",
+        r" by)|collaps\w*\b(?! to| from| by)|\b(?:is|are|was|were|be) down\b(?! to| from| by)",
         r"crash|exit code\W?[1-9]|exited|terminated|oom|kill|back off restarting|panic|fatal|"
         r"no endpoints|refused|unavailable|"
         r"went from 1 to 0|" + DIED,
@@ -55,7 +57,8 @@ RUNTIME: tuple[Concept, ...] = (
     ),
     event(
         "exited",
-        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|\bends?\b(?! with| in | up )|\bended\b(?! in | up )|"
+        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|(?<!the )(?<!at )\bends?\b"
+        r"(?! with| in | up )|\bended\b(?! in | up )|"
         r"\bstopp(?:ed|ing)\b(?! \w+ing\b)|\bstops?\b(?! \w+ing\b)|"
         r"shut(?:s|ting)? ?down",
         r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|" + DIED,

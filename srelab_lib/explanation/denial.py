@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.words import clause_at
@@ -13,8 +14,10 @@ _NOT = re.compile(
     r"exclud\w*|avoid\w*)\b"
 )
 _NO = re.compile(
-    r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|free (?:of|from)|instead of|"
-    r"rather than)\b"
+    r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|free (?:of|from)|devoid of|deprived of|robbed of|"
+    r"empt(?:y|ied|ies)(?: [\w·]+){0,3} of|"
+    r"(?:lo(?:se|ses|st|sing)|left without|ran out of|runs out of) (?:all|every|any)|"
+    r"instead of|rather than)\b"
 )
 _WITHOUT = re.compile(r"\bwithout\b")
 _CONTRAST = re.compile(r"\b(?:instead of|rather than) (?:[\w·]+ ?){1,4}")
@@ -26,15 +29,23 @@ _SUBJECT = re.compile(
     r"not (?:one|an?|any))\b"
 )
 """A subject that denies all of its clause: `No replica of the storefront is available`."""
-_ZERO_BEFORE = re.compile(r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing) )?$")
-_FALSE_AFTER = re.compile(
-    r"^(?: count| total| ready)?\W{0,3}(?:(?:is|was|were|are)\W+)?"
-    r"(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|absent\b|ruled out|(?:been )?excluded)"
-    r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|seen|observed)"
+_ZERO_BEFORE = re.compile(
+    r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing|replicas?|pods?|of (?:them|those)) )?"
+    r"(?:(?:is|are|was|were|being) )?$"
 )
+_FALSE_AFTER = re.compile(
+    r"^(?: count| total| ready| replicas)?\W{0,3}(?:(?:is|was|were|are)\W+(?:both )?)?"
+    r"(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
+    r"|^[^.;,]{0,30}? (?:went away|vanished|disappeared|got lost)"
+    r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|"
+    r"seen|observed|apply|appear)"
+    r"|^(?: replicas)? (?:stand|stay|remain|is|are|was|were)s? (?:stuck )?at (?:0\b(?!\.?\d)|zero\b)"
+)
+_FROM_NOUGHT = re.compile(r"\bfrom 0(?:\.0+)?(?!\.?\d)")
+"""An old value, which denies nothing."""
 _FAILED = re.compile(
     r"\bfail\w*|\bunable\b|\berr(?:or)?s?\b|\brefus\w*|\bdeni\w*|\breject\w*|\bproblem\w*|"
-    r"\bprevent\w*|\bstop\w*|\bblock\w*|\bunsuccessful\w*"
+    r"\bprevent\w*|\bstop\w*|\bblock\w*|\bunsuccessful\w*|\bke(?:eps?|pt|eping)\b(?= [^,;.]{1,40} from\b)"
 )
 _INHERENT = re.compile(
     r"^un|^mis|\bmissing|\bmisses|absent|absence|\black|undefined|unset|non ?exist|no such|"
@@ -49,6 +60,14 @@ _OPEN = re.compile(
 _DEPENDS = re.compile(r"\W+(?:only )?(?:once|if|when|as soon as|as long as|until|unless)\b")
 """What follows a state that holds on a condition."""
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
+_DENIED_WORD = re.compile(
+    r"\b(?:not|never|no longer)(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
+    r"a|an|the|to))* (?P<done>[a-z]+)|"
+    r"\b(?:no|without|not an?|lacks?)(?: (?:any|a|an|single|such|more|further|other|its|the))* "
+    r"(?P<named>(?!longer\b)[a-z]+(?: (?!(?:the|an?|its|left|is|are|was|were|has|have|"
+    r"had|can|could|at|in|on|of|for|to|from|behind|"
+    r"when|and|or|by|with|it|that|which|anymore|any)\b)[a-z]+){0,2})"
+)
 _NEAR_WORDS, _NEXT_WORDS, _BESIDE_WORDS = 8, 4, 3
 """How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
 
@@ -60,6 +79,7 @@ def signs(concept: Concept, text: str) -> set[bool | None]:
 
 def event_signs(concept: Concept, text: str) -> set[bool]:
     """With which signs a fact's spread text has an event."""
+    text = _FROM_NOUGHT.sub("from nought", text)
     return {not _denied(text, match.start(), match.end()) for match in concept.held.finditer(text)}
 
 
@@ -96,6 +116,12 @@ def denial_in(text: str) -> str:
     """The first word with which a claim's spread text denies anything; empty when it does not."""
     found = _DENIAL.search(text)
     return found[0] if found else ""
+
+
+def denied_words(text: str) -> Iterator[str]:
+    """What a claim's spread text denies: the word after each `not`, the noun after each `no` and `without`."""
+    for match in _DENIED_WORD.finditer(text):
+        yield match["done"] or match["named"].split()[-1]
 
 
 def is_contrast(text: str, match: re.Match[str]) -> bool:

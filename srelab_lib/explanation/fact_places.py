@@ -29,6 +29,7 @@ _BY_REASON = (
     (re.compile(r"BackoffLimitExceeded|ProgressDeadlineExceeded|condition=Failed"), REPORTED),
     (re.compile(r"ready(?:Replicas)?=|availableReplicas="), UNREADY),
 )
+_CALLED = re.compile(r"dependency|upstream", re.IGNORECASE)
 _USED = re.compile(r"memory|cpu|disk|volume|filesystem|throttl", re.IGNORECASE)
 
 
@@ -38,7 +39,7 @@ def place_of(fact: Held) -> int:
     if kind in _BY_KIND:
         return _BY_KIND[kind]
     if kind == "metric":
-        return SHORT if _USED.search(text) else FELT
+        return SHORT if _USED.search(text) else FAILED if _CALLED.search(text) else FELT
     return next((place for pattern, place in _BY_REASON if pattern.search(text)), FAILED)
 
 

@@ -22,9 +22,16 @@ _ASSUMED = frozenset({"it exists", "it can", "it is accepted"})
 def held_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
     """Signs with which facts speak of a concept; none where they do not."""
     if concept.kind == "event":
-        return {sign for fact in held for sign in event_signs(concept, fact.spread)}
+        found = {sign for fact in held for sign in event_signs(concept, fact.spread)}
+        return found or ({False} if is_ruled_out(concept, held) else set())
     found = {True for fact in held if concept.held.search(fact.spread)}
     return found | {False for fact in held if concept.denied is not None and concept.denied.search(fact.spread)}
+
+
+def is_ruled_out(concept: Concept, held: Sequence[Held]) -> bool:
+    """True for an event in whose place a fact names another one: `last_reason=Error` is no OOM kill."""
+    pattern = concept.denied if concept.kind == "event" else None
+    return pattern is not None and any(pattern.search(fact.spread) for fact in held)
 
 
 def likely_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:

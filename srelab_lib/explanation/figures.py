@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, share_of
+from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, share_of, with_halves
 from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.units import UNIT, unit_of
 
@@ -28,10 +28,12 @@ _DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
 _DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
 _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
+_OF_IT = r"(?:of )?(?:(?:the |its )?(?:[\w-]+ ){0,2}(?:is|was) )?"
+"""`the last exit code of the container is`."""
 _ROLES = (
     (
         "exit",
-        r"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?code)?)?|code)\W{0,3}(?:of )?$",
+        rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?code)?)?|code)\W{{0,3}}{_OF_IT}$",
         r"(?!)",
     ),
     ("signal", r"\bsignal\W{0,3}$", r"(?!)"),
@@ -81,7 +83,8 @@ _TIMED_KEY = re.compile(
 )
 _CPU_KEY = re.compile(r"\bcpu(?:[ _](?:request|limit)s?)?(?: of [\w -]{1,40})?\s?[=:]\s?$", re.IGNORECASE)
 _ABOUT = re.compile(
-    r"(?:\babout|\baround|\broughly|\bapproximately|\bnearly|\balmost|\bsome|\bclose to|\bjust (?:over|under)|~)\s?$",
+    r"(?:\babout|\baround|\broughly|\bapproximately|\bnearly|\balmost|"
+    r"\bsome|\bin the order of|\bclose to|\bjust (?:over|under)|~)\s?$",
     re.I,
 )
 _OVER = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed\w*|>=?)\s?$", re.I)
@@ -91,18 +94,9 @@ _HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|
 """`three-second` intervals, a `30-minute` window."""
 
 
-_AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and a half\b", re.IGNORECASE)
-
-
-def _with_half(match: re.Match[str]) -> str:
-    """`five and a half` as digits."""
-    whole = match["whole"].lower()
-    return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
-
-
 def quantities(text: str) -> list[Quantity]:
     """Every number of a text that is not part of a name, in order."""
-    text = _HYPHENED.sub(" ", _AND_A_HALF.sub(_with_half, text))
+    text = _HYPHENED.sub(" ", with_halves(text))
     blank = _blanked(text, _CLOCK, _DATE)
     found = [_duration(match) for match in _DURATION.finditer(blank)]
     found += [_fold(match) for match in _FOLD.finditer(blank)]
@@ -201,7 +195,8 @@ def _shared_units(found: list[Quantity], text: str) -> list[Quantity]:
 
 _UNIT_FOLLOWS = re.compile(r"\s*(?:to|and|or|-|–|->|→)\s*(?:about |around )?")
 _UNIT_PRECEDES = re.compile(
-    r",?\s*(?:instead of|rather than|up from|down from|from|compared (?:to|with)|versus|vs\.?|and not)\s*"
+    r"(?:\s*at (?:the )?p\d\d)?,?\s*(?:instead of|rather than|up from|"
+    r"down from|from|compared (?:to|with)|versus|vs\.?|and not)\s*"
 )
 
 
@@ -237,7 +232,7 @@ def _in_context(item: Quantity, text: str) -> Quantity:
 def _with_key_unit(item: Quantity, before: str) -> Quantity:
     """`timeoutSeconds=1`, `memory_limit_bytes 10485760`: the unit stands in the field's name."""
     if _TIMED_KEY.search(before):
-        return replace(item, family="seconds")
+        return replace(item, family="seconds", base="" if "econds" in before[-24:] else "unwritten")
     keyed = _KEY_UNIT.search(before)
     if keyed is None:
         return replace(item, family="cores") if _CPU_KEY.search(before) else item

@@ -7,7 +7,8 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
   number or an event said of another object than the one whose facts hold it;
 * a number, a share, a time of day or a number in words that the facts do not have in that role: a port is no exit code;
 * another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where there is one;
-* a denial of what the facts state, a statement of what they deny, and a success where they tell of trouble only;
+* a denial of what the facts state (an event, a direction, a field's value), a statement of what they deny, "still" of
+  what they end, and a success where they tell of trouble only;
 * a rise that was a fall, an addition that was a removal, old and new value swapped;
 * cause and effect swapped: what was declared or changed, how the process ended, that it did so again, that it gets no
   traffic, what users felt, what controllers and alerts say; the later of these is no cause of the earlier, and no
@@ -30,6 +31,7 @@ from collections.abc import Callable, Sequence
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_meaning as meaning
 from srelab_lib.explanation import rules_numbers as numbers
+from srelab_lib.explanation import rules_roles as roles
 from srelab_lib.explanation import rules_substance as substance
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.passages import CITED_ID
@@ -63,12 +65,14 @@ RULES: tuple[Rule, ...] = (
     form.is_about_what_it_cites,
     form.concerns_its_object,
     form.names_stand_in_facts,
+    roles.caller_calls,
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
     numbers.whole_is_whole,
     meaning.facts_speak_of_it,
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
+    meaning.denies_what_is_so,
     meaning.flags_agree,
     meaning.outcome_agrees,
     meaning.direction_agrees,

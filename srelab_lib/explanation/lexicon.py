@@ -8,7 +8,7 @@ ACRONYMS = word_set(
     """
     oom dns tls ssl http https cpu cpus ram api apis json url urls utc rbac pvc pvcs pv hpa pdb tcp udp ip ips
     io id ids qos crd sre ok vs db sql ui os ttl env ns p50 p90 p95 p99 5xx 4xx i/o and/or n/a mib gib kib mb gb
-    kb ms rps qps 24/7 wsgi k8s x509 sigkill sigterm cgroup cgroups c1 c2 c3 c4 c5 c6 c7 c8
+    kb ms rps qps i.e e.g etc 24/7 wsgi k8s x509 sigkill sigterm cgroup cgroups c1 c2 c3 c4 c5 c6 c7 c8
     """
 )
 """Short forms that name nothing of their own."""
@@ -30,7 +30,7 @@ TECHNICAL = frozenset(
     templates upstream downstream dependency dependencies upfront reachable resolvable unavailable nonexistent
     reconfigured rescheduled reschedule preempted percentile generator footprint throughput tolerations
     toleration taint taints affinity cordoned cordon quota quotas oomkilled workers threads thread async cache
-    kubectl
+    kubectl backend backends
     """
         ),
     )
@@ -62,7 +62,8 @@ MODIFIERS = word_set(
     configured required misconfigured faster slower replacement available unavailable reachable unreachable
     production remote local external internal public private base development dev web-facing exited dying dead
     without before after since because despite under through between behind against per via unlike until while during
-    live restart more less which whose what such enough
+    live restart more less which whose what such enough separate distinct identical particular individual certain
+    various neither none nor
     """
 )
 """What can stand before the kind of an object and names none: `the failing container`."""

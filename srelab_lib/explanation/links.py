@@ -38,7 +38,10 @@ _CAUSE_FIRST = (
     r"(?:ke(?:eps|pt|eping)|stop(?:s|ped|ping)?|prevent(?:s|ed|ing)?)(?= [^,;.]{1,40} from \w+ing)|"
     r"le(?:aves|ft|aving)(?= (?:the |its |an? |all |every )?[\w·-]+ (?:with|without|unable|not|un\w+)\b)|"
     r"turn(?:s|ed|ing)(?= [^,;.]{1,40} into )|"
-    r"dr(?:ives|ove|iving)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
+    r"(?<!be )(?<!was )(?<!were )(?<!been )(?<!being )(?<!is )(?<!are )(?<!had )(?<!has )(?<!have )(?<!got )(?<!and )"
+    r"(?:lower(?:s|ed)|rais(?:es|ed)|reduc(?:es|ed)|increas(?:es|ed)|slow(?:s|ed)|drag(?:s|ged)|br(?:ings|ought)|"
+    r"decreas(?:es|ed))(?= (?:(?:the|its|their|an?) |[\w·-]+(?:'s [\w-]+)* (?:down|up)\b))|"
+    r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
     r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
     r"before|and then|then|followed by|ahead of|prior to|culminat\w+ in|end(?:s|ed|ing)? (?:up )?in"
 )
@@ -47,7 +50,7 @@ _TEMPORAL = re.compile(
 )
 _LINK = re.compile(
     rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
-    rf"(?P<as>^as(?= (?:the|its|there|no|nobody|nothing|an?) ))|"
+    rf"(?P<as>^as(?= (?:the|its|there|no|nobody|nothing|an?) )|^(?:having|lacking)(?= )|^with(?= (?:no|0|zero|none) ))|"
     rf"\bso (?:\w+ )that\b",
     re.IGNORECASE,
 )

@@ -32,13 +32,15 @@ _AFTER = (
 )
 _ENTRY = re.compile(r"\b(?:the|its|an?) (?P<word>[a-z][a-z']+) (?:key|entry|column|relation)\b")
 _CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=./-]|-\w)")
-_ADVERBS = word_set(
+_FOLLOWING = word_set(
     """
     itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
+    count counts number limit limits usage use status state states rate rates ratio reason reasons name names check
+    set budget spec environment command commands definition log logs label labels selector selectors side end port
     later now then also always never ever first else alike together otherwise already likewise
     """
 )
-"""What may follow a thing and names nothing."""
+"""What may follow a thing and names nothing: an adverb, or what the thing has."""
 
 
 def named_words(text: str) -> Iterator[tuple[str, bool]]:
@@ -52,7 +54,7 @@ def named_words(text: str) -> Iterator[tuple[str, bool]]:
             of_object = pattern.groupindex.get("object") is not None and match["object"] is not None
             if of_object and stem(match["word"]) in TECHNICAL:
                 continue  # "The deployment's rollout did not finish."
-            if match["word"] not in _ADVERBS and not match["word"].endswith(("ed", "ing", "ly")):
+            if match["word"] not in _FOLLOWING and not match["word"].endswith(("ed", "ing", "ly")):
                 yield match["word"], True
 
 

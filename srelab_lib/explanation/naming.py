@@ -80,7 +80,11 @@ def tokens(text: str) -> Iterator[str]:
 def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names: Names) -> bool:
     if token in names.objects:
         return any(is_named(token, fact, names) for fact in held)
-    if stands(token, facts) or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts)):
+    if (
+        stands(token, facts)
+        or (token[-1] == "s" and token[-2].islower() and stands(token[:-1], facts))
+        or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts))
+    ):
         return True
     if _UNIT_TOKEN.fullmatch(token):
         return True

@@ -72,3 +72,17 @@ ONE_IN = re.compile(
 def share_of(match: re.Match[str]) -> float:
     """The value of a match of `ONE_IN`."""
     return WORDS[match["part"].lower()] / WORDS[match["whole"].lower()]
+
+
+_AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and a half\b", re.IGNORECASE)
+
+
+def _with_half(match: re.Match[str]) -> str:
+    """`five and a half` as digits."""
+    whole = match["whole"].lower()
+    return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
+
+
+def with_halves(text: str) -> str:
+    """A text with `five and a half` written as 5.5."""
+    return _AND_A_HALF.sub(_with_half, text)

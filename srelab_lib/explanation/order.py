@@ -21,6 +21,7 @@ from srelab_lib.explanation.concept import (
 from srelab_lib.explanation.fact_places import place_of, workload
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
 from srelab_lib.explanation.links import Link, links
+from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Names, Passage, mentions
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.quantities import unsupported
@@ -34,8 +35,15 @@ SLACK_SECONDS = 90.0
 _COMMON = GENERIC - {stem("error")}
 _SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
+_SO_MANY = re.compile(
+    rf"\s*(?:all )?(?:the |these )?(?:\d+|{'|'.join(WORDS)}|several|many|repeated) (?:[\w-]+ ){{0,2}}?"
+    r"(?:events?|attempts?|restarts?|failures?|tries|retries|times)\b",
+    re.IGNORECASE,
+)
+"""`After 5 back-off events`: how often, and no cause."""
+_TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)")
 _EXPLAINS_CHANGE = re.compile(
-    r"commit|\bgit\b|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
+    r"commit|\bgit\b|\bscal\w|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
     r"merge|upgrade|script|traffic|load|revision"
 )
 
@@ -43,6 +51,8 @@ _EXPLAINS_CHANGE = re.compile(
 def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | None:
     """A cause and an effect of the claim that can only stand the other way round, or None."""
     for link in links(claim.plain):
+        if link.temporal and _SO_MANY.match(link.cause):
+            continue
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
         if _is_later_by_words(cause, effect):
             return link
@@ -103,10 +113,15 @@ def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], name
     del names
     facts = _facts_of(effect, held)
     declared = bool(facts) and all(fact.item.kind in _SETTINGS for fact in facts)
-    if not declared or is_troubled(effect.spread) or stages(effect.spread, latest) - {CHANGED, DECLARED}:
+    if (
+        not declared
+        or is_troubled(_TO_NOUGHT.sub(" ", effect.spread))
+        or stages(effect.spread, latest) - {CHANGED, DECLARED}
+    ):
         return False
     causes = _facts_of(cause, held)
-    if CHANGED in stages(cause.spread, earliest) or _EXPLAINS_CHANGE.search(cause.spread):
+    followed = bool(causes) and all(fact.item.kind not in {*_SETTINGS, "log"} for fact in causes)
+    if not followed and (CHANGED in stages(cause.spread, earliest) or _EXPLAINS_CHANGE.search(cause.spread)):
         return False
     return is_troubled(cause.spread) or not causes or any(fact.item.kind not in _SETTINGS for fact in causes)
 

@@ -37,6 +37,7 @@ _GENERIC = frozenset(
 
 _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
 _IN_CONTAINER = re.compile(r"\(container=[^)]*\)")
+_NEXT_FIELD = re.compile(r"(?<=[a-z]\.) (?=[A-Z])| (?=(?!reason=|message=|status=)[\w.]+=)")
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
 CITED_ID = re.compile(r"\bE\d+\b")
@@ -94,6 +95,11 @@ class Held(Passage):
         return frozenset(
             stem(word) for word in words(spread(f"{self.item.object.rpartition('/')[2]} {self.item.text}"))
         )
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """What it says, spread, each `key=value` and each sentence by itself."""
+        return [Passage(part, self.hidden).spread for part in _NEXT_FIELD.split(self.item.text)]
 
     @cached_property
     def item_spread(self) -> str:

@@ -7,14 +7,15 @@ import re
 from srelab_lib.explanation.concept import TROUBLE, WELL
 
 _DENIED = (
-    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|(?<![\d.])0(?![\d.])|zero|false|null|"
+    r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|(?<![\d.])0(?!\.?\d)|zero|false|null|"
     r"unknown|only)\b"
 )
 _TROUBLE = (
     rf"{TROUBLE}|pressure|stopped|empty|too (?:many|few|long|short|low|small|large|big)|out of|longer than|reject|"
     rf"refus|more (?:\w+ )?than|"
-    r"\b[45]xx\b|\b4\d\d\b|"
-    r"disrupt|lack|absent|gone\b|lost|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
+    r"\b[45]xx\b|(?<![.\d])4\d\d\b|"
+    r"disrupt|lack|absent|gone\b|lost|dr(?:y|ied|ies) up|ceas|vanish|"
+    r"devoid|empt(?:y|ied|ies)|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
 )
 _DECLINED = (
     r"wrong|bad\b|chok|complain|trip|trouble|problem|issue|turn(?:s|ed)? (?:down|away)|block|forbid|prohibit|prevent|"
@@ -60,15 +61,13 @@ _CONCEDED = re.compile(
 )
 
 
-_SETTINGS = re.compile(
-    r"failure (?:threshold|policy)|back ?off limit|time ?out seconds|max unavailable|deadline seconds"
-)
+POLICY = re.compile(r"failure (?:threshold|policy)|back ?off limit|time ?out seconds|max unavailable|deadline seconds")
 """Fields whose names speak of trouble that they only provide for."""
 
 
 def is_adverse(fact: str) -> bool:
     """True when a fact's spread text tells of something that failed, or is not there."""
-    return _ADVERSE_FACT.search(_SETTINGS.sub(" ", fact)) is not None
+    return _ADVERSE_FACT.search(POLICY.sub(" ", fact)) is not None
 
 
 def is_well(fact: str) -> bool:

@@ -21,7 +21,8 @@ class Quantity:
     Attributes:
         value: in the base unit of its family: bytes, seconds, cores, 0 to 1 for shares.
         family: `bytes`, `bytes/s`, `seconds`, `cores`, `share`, `rate`, `milli` (`5m`: minutes or thousandths), or "".
-        base: `binary` or `decimal` for bytes, `span` for the time between two facts, else "".
+        base: `binary` or `decimal` for bytes, `span` for the time between two facts, `unwritten` for seconds of which
+            only the key tells (`timeout=2.0`), else "".
         step: half of it is what rounding may have taken.
         per: the span of time that it is counted for where its unit does not say: `MiB per minute`.
         roles: what its words say it counts.
@@ -45,9 +46,15 @@ def unsupported(claimed: Iterable[Quantity], held: Sequence[Quantity]) -> list[Q
     return [item for item in claimed if not any(same(item, other) for other in held)]
 
 
+_NAMING_ROLES = frozenset({"revision", "exit"})
+"""Numbers that count nothing: a claim must say of which kind its number is."""
+
+
 def same(claimed: Quantity, held: Quantity) -> bool:
     """True when a fact's number says what the claim's number says."""
     if claimed.roles and held.roles and not claimed.roles & held.roles:
+        return False
+    if held.roles & _NAMING_ROLES and not claimed.roles:
         return False
     return any(_equal(one, other) for one in _readings(claimed) for other in _readings(held) if _comparable(one, other))
 
@@ -86,6 +93,8 @@ def _comparable(claimed: Quantity, held: Quantity) -> bool:
     # A bare 0.38 may be a share, a bare 4 four cores; a bare 3 is no 3 seconds and no 3 MiB.
     if claimed.family == "" and held.family == "cores":
         return not claimed.roles
+    if claimed.family == "" and held.base == "unwritten":
+        return bool(claimed.roles & held.roles)
     bare_share = {claimed.family, held.family} == {"", "share"}
     return bare_share and 0 <= (held.value if not held.family else claimed.value) <= 1
 

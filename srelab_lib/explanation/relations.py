@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage
+from srelab_lib.explanation.words import clause_at
 
 _UP = re.compile(
     r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|"
@@ -39,6 +40,12 @@ _ADDED = re.compile(
 _REMOVED = re.compile(
     r"\bremov\w*|\bdelet\w*|\b(?:taken|took) (?:out|away|off)\b|\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"
 )
+_DENIED = re.compile(
+    r"(?:\bnot|\bnever|\bno longer|\bneither|\b(?:no|without)(?: \w+)?|\bn't)"
+    r"(?: (?:be|been|being|get|any|an?|ever|even))* $"
+)
+_DROPPED = re.compile(r"\b(?:dropp?(?:s|ed|ing)?|cut(?:s|ting)?|los(?:t|es|ing))\b(?! (?:to|from|by|in|below|under)\b)")
+"""What a thing is when it is taken away: the word for a fall of its number."""
 _DIRECTIONS = (("rose", _UP), ("fell", _DOWN), ("was added", _ADDED), ("was removed", _REMOVED))
 _REPLACED = re.compile(
     r"(?P<new>[^\s,;()]+) (?:has |have )?replac(?:ed|es|"
@@ -55,7 +62,23 @@ _STEPS = (_CHANGE, _OLD_NEW, _REPLACED, _REPLACED_BY)
 
 def directions(text: str) -> set[str]:
     """What a spread text says of where something went: `rose`, `fell`, `was added`, `was removed`."""
-    return {name for name, pattern in _DIRECTIONS if pattern.search(text)}
+    return {name for name, match in _moves(text) if not _DENIED.search(text[: match.start()])}
+
+
+def denied_directions(text: str) -> set[str]:
+    """Where a spread text says that something did not go."""
+    return {name for name, match in _moves(text) if _DENIED.search(text[: match.start()])}
+
+
+def without_dropped(said: set[str], text: str, held: set[str]) -> set[str]:
+    """What is said of where something went; `dropped` is a removal where the facts have one."""
+    rest = directions(_DROPPED.sub(" ", text))
+    return (said & rest) | {"was removed"} if said - rest and "was removed" in held else said
+
+
+def _moves(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    for name, pattern in _DIRECTIONS:
+        yield from ((name, match) for match in pattern.finditer(text))
 
 
 def steps(text: str) -> list[tuple[str, str]]:
@@ -74,19 +97,54 @@ def reversed_step(claim: Passage, held: Sequence[Held]) -> tuple[str, str] | Non
     return _wrong_end(claim, known)
 
 
-_TO, _FROM = re.compile(r"\b(?:to|into|now) (\"[^\"]*\"|[^\s,;()]+)"), re.compile(r"\bfrom (\"[^\"]*\"|[^\s,;()]+)")
+FORMERLY = re.compile(
+    r"\b(?:previously|earlier|formerly|used to|had been|until then|originally|initially|"
+    r"at first|prior to|before (?:that|then|this|the (?:change|incident)|revision))\b|^\W*before\b|\bbefore\W*$",
+    re.IGNORECASE,
+)
+"""What makes the old value the one that is spoken of."""
+_TO = re.compile(r"(?<!amount )(?<!amounted )(?<!came )(?<!amounting )\b(?:to|into|now) (\"[^\"]*\"|[^\s,;()]+)")
+_FROM = re.compile(r"\bfrom (\"[^\"]*\"|[^\s,;()]+)")
 
 
 def _wrong_end(claim: Passage, known: list[tuple[str, str]]) -> tuple[str, str] | None:
     """`changed to v8` where v8 is what it was changed from."""
     for pattern, end in ((_TO, 1), (_FROM, 0)):
         for match in pattern.finditer(claim.plain):
-            token = _bare(match[1])
+            token = "" if FORMERLY.search(clause_at(claim.plain, match.start(), match.end())[0]) else _bare(match[1])
             right = any(_equal(token, step[end]) for step in known)
             wrong = next((step for step in known if _equal(token, step[1 - end])), None)
             if wrong is not None and not right and re.search(r"\w", token):
                 return wrong
     return None
+
+
+_STILL = re.compile(r"\b(?:still|continu\w*|remain\w*|keeps?|kept|stay\w*|as ever)\b", re.IGNORECASE)
+_GONE = re.compile(r"\bdeleted?\b|\bremoved\b|\bkilling\b")
+
+
+def stays_as_it_was(claim: Passage, held: Sequence[Held]) -> str:
+    """The word with which a claim has last what all of the facts have end; empty where it has not."""
+    found = _STILL.search(claim.plain)
+    if found is None or re.search(r"\bnot\b|\bno\b|n't\b", claim.plain) or _moves_at_all(claim.spread):
+        return ""
+    known = [(fact, steps(fact.plain)) for fact in held]
+    if not known or not all(found or _GONE.search(fact.spread) for fact, found in known):
+        return ""
+    news = [new for _, found in known for _, new in found]
+    return "" if any(_has_value(claim, new) for new in news) else found[0]
+
+
+def _moves_at_all(text: str) -> bool:
+    return bool(directions(text)) or re.search(r"\bchang|\bswitch|\balter|\bmodif", text) is not None
+
+
+def _has_value(claim: Passage, value: str) -> bool:
+    found = quantities(value)
+    if found:
+        return any(abs(one.value - found[0].value) <= 0.06 * abs(found[0].value) for one in claim.quantities)
+    tail = value.rpartition(":")[2]
+    return re.search(rf"(?<![\w-]){re.escape(tail)}(?![\w-])", claim.plain, re.IGNORECASE) is not None
 
 
 def held_directions(fact: Held) -> set[str]:

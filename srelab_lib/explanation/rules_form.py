@@ -45,6 +45,12 @@ _ADVICE = re.compile(
     r"\b(?:ignore|disregard|forget) (?:all|any|the|previous|prior|your)\b|\bas an ai\b|\binstructions?\b",
     re.IGNORECASE,
 )
+_TOLD_ADVICE = re.compile(
+    r"\b(?:logs?|warnings?|messages?|lines?|outputs?|servers?|programs?|it) (?:itself )?(?:also )?"
+    r"(?:recommend(?:s|ed)|suggest(?:s|ed)|tells \w+ to|advis(?:es|ed)|says that)\b[^.;]*",
+    re.IGNORECASE,
+)
+"""Advice that a log gives, and the claim only reports."""
 
 
 def is_a_plain_statement(case: Case) -> str | None:
@@ -54,7 +60,7 @@ def is_a_plain_statement(case: Case) -> str | None:
         found = pattern.search(case.text)
         if found and (what == "markup" or found[0].rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
-    if _ADVICE.search(case.claim.plain):
+    if _ADVICE.search(_TOLD_ADVICE.sub(" ", case.claim.plain)):
         return "it gives advice or an instruction, and states no fact"
     return None
 

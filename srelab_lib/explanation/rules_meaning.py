@@ -6,16 +6,26 @@ import re
 from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case, speaks
-from srelab_lib.explanation.concept import Concept
-from srelab_lib.explanation.denial import denial_in, is_contrast, is_denied, signs
-from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, likely_signs
+from srelab_lib.explanation.concept import DECLARED, Concept
+from srelab_lib.explanation.denial import denial_in, denied_words, is_contrast, is_denied, signs
+from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
+from srelab_lib.explanation.lexicon import GENERIC
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
-from srelab_lib.explanation.polarity import is_adverse, is_well, only_succeeds, tells_no_trouble
+from srelab_lib.explanation.polarity import POLICY, is_adverse, is_well, only_succeeds, tells_no_trouble
 from srelab_lib.explanation.quantities import unsupported
-from srelab_lib.explanation.relations import directions, held_directions, reversed_step
+from srelab_lib.explanation.relations import (
+    FORMERLY,
+    denied_directions,
+    directions,
+    held_directions,
+    reversed_step,
+    stays_as_it_was,
+    without_dropped,
+)
 from srelab_lib.explanation.rules_substance import shared
-from srelab_lib.explanation.words import clause_at, spread, words
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import clause_at, spread, stem, words
 
 _LOOSE = frozenset(
     {
@@ -54,7 +64,7 @@ def facts_speak_of_it(case: Case) -> str | None:
 
 
 def _is_known(concept: Concept, case: Case) -> bool:
-    if speaks(concept, case.held) or _is_only_contrast(concept, case):
+    if speaks(concept, case.held) or _is_only_contrast(concept, case) or is_ruled_out(concept, case.held):
         return True
     if any(
         concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
@@ -78,9 +88,18 @@ def signs_agree(case: Case) -> str | None:
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
         for sign in signs(concept, case.claim.spread):
+            if sign is False and _was_none(case):
+                continue
             if sign is not None and sign not in held:
                 return f'it {"says" if sign else "denies"} "{concept.name}", and what it cites does not'
     return None
+
+
+def _was_none(case: Case) -> bool:
+    """True where it denies for an earlier time what came only then: `error_ratio went from 0`."""
+    return FORMERLY.search(case.claim.spread) is not None and any(
+        re.search(r"\bfrom 0(?![.\d])|\badded\b", fact.item_spread) for fact in case.held
+    )
 
 
 def outcome_agrees(case: Case) -> str | None:
@@ -108,9 +127,43 @@ _HELD_DENIAL = re.compile(
 def denials_stand_in_facts(case: Case) -> str | None:
     """It denies nothing where the facts deny nothing."""
     found = denial_in(case.claim.spread)
+    if re.search(r"\bno longer\b", case.claim.spread) and any(fact.item.kind == "change" for fact in case.held):
+        return None
     if found and not any(_HELD_DENIAL.search(fact.spread) for fact in case.held):
         return f"it denies something ({found!r}), and what it cites denies nothing"
     return None
+
+
+_DENYING = re.compile(rf"{_HELD_DENIAL.pattern}|\bremoved\b|\bdeleted\b|(?<=to )0(?![.\d])|\bun[a-z]{{4,}}ed\b")
+_NOUGHT = re.compile(r"\bfrom 0(?:\.0+)?(?![.\d])|(?<=\d\.)0\b|\b0(?=\.\d)|" + POLICY.pattern)
+"""Noughts that deny nothing: an old value, a part of an address."""
+
+
+def denies_what_is_so(case: Case) -> str | None:
+    """It denies nothing that all facts which have the word affirm: `state=running`, `Listening at`."""
+    for part in case.parts:
+        denied = {*denied_words(Passage(_REASON.sub("·", part.plain), part.hidden).spread)}
+        near = concerning(part, case.held, case.names) if denied and not FORMERLY.search(case.claim.spread) else []
+        for word in denied:
+            fields = [one for fact in near for one in fact.fields if _has(word, one)]
+            affirmed = fields and not any(_DENYING.search(_NOUGHT.sub(" ", one)) for one in fields)
+            if affirmed and stem(word) not in GENERIC:
+                return f"it denies {word!r}, and what it cites has it"
+    return None
+
+
+_REASON = re.compile(r"\b\w*[a-z][A-Z]\w*")
+"""A name with capitals inside: its `Not` denies nothing."""
+
+
+def _has(word: str, field: str) -> bool:
+    """True when a field of a fact has a word without a sign of its own, or the declared thing that it names."""
+    if any(one.kind != "topic" and one.said.fullmatch(word) for one in CONCEPTS):
+        return False
+    if any(stem(one) == stem(word) for one in words(field)):
+        return True
+    things = [one for one in CONCEPTS if one.kind == "topic" and one.said.fullmatch(word)]
+    return any(one.held.search(field) for one in things if one.stage == DECLARED or one.name == "latency")
 
 
 _FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
@@ -132,12 +185,19 @@ def flags_agree(case: Case) -> str | None:
 
 def direction_agrees(case: Case) -> str | None:
     """It has what rose, fell, came or went as the facts have it."""
+    still = stays_as_it_was(case.claim, case.held)
+    if still:
+        return f"it says {still!r} of what its facts have ended"
     step = reversed_step(case.claim, case.held)
     if step is not None:
         return f"the facts have {step[0]} as the old and {step[1]} as the new value"
     for part in case.parts:
         said = directions(part.spread)
         held = _directions_near(part, case.held) if said else set()
+        said = without_dropped(said, part.spread, held)
+        denied = denied_directions(part.spread) & _directions_near(part, case.held)
+        if denied:
+            return f"it denies that something {sorted(denied)[0]}, and its facts say so"
         if said and not held:
             return f"it says that something {sorted(said)[0]}, and what it cites does not"
         if not said <= held:

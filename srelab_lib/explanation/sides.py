@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from srelab_lib.explanation.concept import ENDED, FAILED, FELT, UNREADY, Concept
+from srelab_lib.explanation.concept import ENDED, FAILED, FELT, TRAFFIC, UNREADY, Concept
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.vocabulary import CONCEPTS
 
@@ -24,6 +24,9 @@ _NO_LIFE = re.compile(
 
 _PARTS = re.compile(r"\b(?:pods?|replicas?|endpoints?|instances?|backends?)\b")
 _NO_PARTS = re.compile(r"\b(?:0|zero) (?:\w+ )?(?:replicas?|pods?|endpoints?)\b")
+_TRAFFIC = re.compile(
+    rf"\b(?:missing|absent|absence of|lack of|lost|no) (?:\w+ ){{0,2}}?{TRAFFIC}\b|\b{TRAFFIC} (?:is|was|went) gone"
+)
 _RUNTIME = re.compile(r"\b(?:containers?|requests?|traffic|metrics?|answers?|responses?|routes?|nodes?)\b")
 """What comes and goes while things run: its absence is an effect like any other."""
 
@@ -67,7 +70,7 @@ _OUTCOME = re.compile(
 
 def stages(text: str, place: Callable[[Concept], int | None], *, things: bool = True) -> set[int]:
     """Places of the events and states that a spread text speaks of; those of `things` where there are no others."""
-    found: dict[bool, set[int]] = {True: set(), False: set()}
+    found: dict[bool, set[int]] = {True: {FELT} if _TRAFFIC.search(text) else set(), False: set()}
     for concept in CONCEPTS:
         stage = place(concept)
         if stage is None or not concept.said.search(text):

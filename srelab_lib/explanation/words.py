@@ -23,7 +23,28 @@ _CONTRACTED = (
     (re.compile(r"(?<=\w)'(?:re|ve|ll|d|m)\b"), ""),
     (re.compile(r"(?<=\w)'s\b"), ""),
 )
-_WELL = re.compile(r"\b(?:without|with no|no) (?:any )?(?:problem|issue|error|trouble|failure|difficult|hitch)\w*")
+_REWRITTEN = (
+    (
+        re.compile(
+            r"\b(?:(?:without|with no) (?:any )?(?:error|failure)|(?:without|with no|no) (?:any )?"
+            r"(?:problem|issue|trouble|difficult|hitch))\w*"
+        ),
+        "successfully",
+    ),
+    (
+        re.compile(
+            r"\b(?:(?:may|can|must|could|should|is|are) not|never) (?:be )?(?:(?:allowed|permitted|able) to )?"
+            r"(?:\w+ )?(?:more than|exceed|surpass|go (?:over|beyond|above))\b"
+        ),
+        "at most",
+    ),
+    (
+        re.compile(r"\b((?:traffic|requests?)\b(?: (?:to|at|on|for|of|from) [\w·]+)?(?: (?:has|have|had))?) stopped\b"),
+        r"\1 ceased",
+    ),
+    (re.compile(r"\bun(?:limited|restricted|bounded|capped)\b"), "without limit"),
+)
+"""Phrases whose words would mislead one by one."""
 _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])[.;!?]\s+")
 _CLAUSE = re.compile(
     r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|"
@@ -48,7 +69,10 @@ def spread(text: str) -> str:
     text = _HUMP.sub(" ", text).lower()
     for pattern, replacement in _CONTRACTED:
         text = pattern.sub(replacement, text)
-    return _WELL.sub("successfully", _JOINT.sub(" ", text))
+    text = _JOINT.sub(" ", text)
+    for pattern, replacement in _REWRITTEN:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def clause_at(text: str, start: int, end: int) -> tuple[str, str]:

@@ -105,6 +105,8 @@ def why_not(notebook: Json) -> str:
         return f"the lab creates objects in context {LAB_CONTEXT} alone, and {source.get('context')} was analysed"
     if notebook["run"]["namespace"] != NAMESPACE:
         return f"its ServiceAccount may read namespace {NAMESPACE} alone"
+    if not notebook["run"]["settings"]["job_deadline_seconds"]:
+        return "job_deadline_seconds is 0"
     if not local_id(IMAGE):
         return f"there is no image {IMAGE} yet, 03_airgap.ipynb builds it"
     return ""

@@ -14,16 +14,13 @@ from srelab_lib.clients.report_config_map import WRITTEN_BY
 from srelab_lib.errors import SourceError
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.step import POLL_SECONDS, PROJECT, Observation, Progress, Step, StepError
-from srelab_lib.settings import AGENT_CODE, AGENT_JOB, AGENT_REPORT
+from srelab_lib.settings import AGENT_CODE, AGENT_JOB, AGENT_REPORT, from_env
 
 IMAGE = "sre-agent:v1"
 NAMESPACE = "default"
 SHOW_LOG = f"kubectl -n {NAMESPACE} logs job/{AGENT_JOB}"
 MANIFEST = PROJECT / "k8s" / "agent-job.yaml"
 SCRIPT = PROJECT / "agent" / "agent.py"
-
-START_SECONDS = 240
-"""From the Job to its report, without what the model is given. A busy machine needs a minute."""
 
 LAB = Kubectl()
 _IN_DEFAULT = ("--namespace", NAMESPACE)
@@ -40,6 +37,7 @@ def environment(notebook: Json) -> dict[str, str]:
         "SRELAB_MINUTES": str(settings["minutes"]),
         "SRELAB_MODEL": settings["model"],
         "SRELAB_MODEL_DEADLINE_SECONDS": str(settings["model_deadline_seconds"]),
+        "SRELAB_JOB_DEADLINE_SECONDS": str(settings["job_deadline_seconds"]),
     }
 
 
@@ -205,4 +203,5 @@ def _lasted(job: Json) -> float:
 
 
 def _seconds(variables: Mapping[str, str]) -> int:
-    return START_SECONDS + int(variables.get("SRELAB_MODEL_DEADLINE_SECONDS", "120"))
+    settings = from_env(variables)
+    return settings.job_deadline_seconds + settings.model_deadline_seconds

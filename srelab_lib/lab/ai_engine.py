@@ -41,6 +41,7 @@ class EngineSettings:
         model_file: a GGUF file of this machine that the model is made from.
         bundle: folder of a bundle that holds the model.
         answer_seconds: wall clock for one answer, the time to read the weights included.
+        pause_monitoring: scale monitoring down while the model answers, for a CPU that is overloaded.
         output_dir: where summary.json goes; empty is runs/<UTC>-04_ai_engine/.
     """
 
@@ -48,6 +49,7 @@ class EngineSettings:
     model_file: str = ""
     bundle: str = ""
     answer_seconds: int = 180
+    pause_monitoring: bool = False
     output_dir: str = ""
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class Engine:
             title=f"{self.settings.model} answers in the schema ({when})",
             expected="JSON with resource, exit_code and sentence, and nothing else",
             reason="Only an answer whose form is certain can be read by code.",
-            hint="overloaded? scale monitoring down; or give it longer: answer_seconds",
+            hint="`Read timed out`: the CPU is overloaded. pause_monitoring = True, or longer: answer_seconds",
             observe=observe,
             apply=lambda progress: self.answers.append((when, self.ask(progress))),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -166,6 +167,12 @@ class Board:
             axes.set_axis_off()
         figure.suptitle(dashboard)
         return figure
+
+    def png(self, dashboard: str) -> bytes:
+        """The figure as a PNG, for a notebook."""
+        buffer = BytesIO()
+        self.figure(dashboard).savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
 
     def _samples(self) -> int:
         return sum(int(answer.count().sum()) for answer in self._answers.values())

@@ -193,7 +193,8 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in path.rglob("*"):
-        if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".pyc":
+        left = any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(path).parts)
+        if file.is_file() and not left and file.suffix != ".pyc":
             yield file
 
 

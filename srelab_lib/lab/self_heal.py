@@ -77,11 +77,11 @@ def self_heal_paused(application: str, *, context: str = LAB_CONTEXT) -> Iterato
     The parent, `root`, leaves the switch alone: it ignores differences there. A commit that is pushed meanwhile is
     still rolled out, and then everything in the Application is as git says, the edit too.
     """
-    _set_self_heal(application, on=False, context=context)
+    set_self_heal(application, on=False, context=context)
     try:
         yield
     finally:
-        _set_self_heal(application, on=True, context=context)
+        set_self_heal(application, on=True, context=context)
         refresh(application, context=context)
 
 
@@ -97,7 +97,7 @@ def self_healing(*, context: str = LAB_CONTEXT) -> Step:
 
     def apply(_: Progress) -> None:
         for name in paused():
-            _set_self_heal(name, on=True, context=context)
+            set_self_heal(name, on=True, context=context)
 
     return Step(
         title="self-heal is on",
@@ -109,7 +109,8 @@ def self_healing(*, context: str = LAB_CONTEXT) -> Step:
     )
 
 
-def _set_self_heal(application: str, *, on: bool, context: str) -> None:
+def set_self_heal(application: str, *, on: bool, context: str) -> None:
+    """Switches self-heal of one Application; `self_healing` is the step that finds what was left off."""
     patch = json.dumps({"spec": {"syncPolicy": {"automated": {"selfHeal": on}}}})
     arguments = ("patch", KIND, application, "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
     Kubectl(context=context)(*arguments)

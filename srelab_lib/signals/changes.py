@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,9 @@ Deployed = Sequence[Mapping[str, Any]]
 
 _SLACK = timedelta(seconds=10)
 """Between a sync and the ReplicaSet that follows from it, and between the clocks of their controllers."""
+_ENDING = timedelta(seconds=90)
+"""With strategy Recreate the ReplicaSet comes when the old pods have ended, each with a grace period of its own."""
+_WORD = r"[\w./-]*\w"
 
 
 def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: Deployed = ()) -> pd.DataFrame:
@@ -36,7 +40,7 @@ def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: D
     """
     rows = [
         *rollouts(raw, owned, window),
-        *rebuilt_images(raw.get("Pod") or (), owned, window),
+        *rebuilt_images(raw, owned, window),
         *scalings(raw, owned, window),
         *object_edits(raw, window),
     ]
@@ -46,12 +50,31 @@ def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: D
 
 
 def _with_commit(row: Row, deployed: Deployed) -> Row:
-    """The row with the commit that Argo CD was rolling out when its object changed."""
-    for item in deployed:
-        began, ended = time_of(item["started_at"]), time_of(item["deployed_at"])
-        if row["object"] in item["resources"] and began and ended and began - _SLACK <= row["time"] <= ended + _SLACK:
-            return row | {"commit": item["revision"], "diff": item["diff"]}
+    """The row with the commit that Argo CD was rolling out when its object changed, or had just rolled out."""
+    own = [item for item in deployed if row["object"] in item["resources"]]
+    near = [item for item in own if _led_to(item, row, _SLACK)]
+    late = [item for item in reversed(own) if _led_to(item, row, _ENDING) and _speaks_of(item["diff"], row)]
+    for item in (*near, *late):
+        return row | {"commit": item["revision"], "diff": item["diff"]}
     return row
+
+
+def _led_to(item: Mapping[str, Any], row: Row, reach: timedelta) -> bool:
+    began, ended = time_of(item["started_at"]), time_of(item["deployed_at"])
+    return bool(began and ended and began - _SLACK <= row["time"] <= ended + reach)
+
+
+def _speaks_of(diff: str, row: Row) -> bool:
+    """Whether a commit adds what the rollout brought, or takes the field away: it is a rollout that waited."""
+    brought = _words(row["new"]) - _words(row["old"])
+    named = set(re.findall(_WORD, row["field"].replace(".", " "))[-1:])
+    added, removed = (_words("\n".join(re.findall(rf"^[{sign}](?![+-]{{2}}).*", diff, re.MULTILINE))) for sign in "+-")
+    fits = brought <= added if brought else bool(named) and named <= added | removed
+    return row["kind"] == "rollout" and fits
+
+
+def _words(text: str | None) -> set[str]:
+    return set(re.findall(_WORD, text or ""))
 
 
 def _synced(deployed: Deployed, window: TimeWindow) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from srelab_lib.model import TimeWindow
+from srelab_lib.model import TimeWindow, spoken
 from srelab_lib.signals.edits import Row, edits_of, time_of, within
 from srelab_lib.signals.ownership import Owners, Raw, RawByKind, ref_of
 from srelab_lib.signals.spec_diff import Difference, diff_specs
@@ -141,21 +141,79 @@ def _row(ref: str, revision: Revision, item: Difference, named: str) -> Row:
     }  # fmt: skip
 
 
-def rebuilt_images(pods: Sequence[Raw], owned: Owners, window: TimeWindow) -> Iterator[Row]:
-    """One tag, two images: the pods of one object run different builds under the same name."""
-    builds: dict[tuple[str, str, str], dict[str, datetime]] = {}
-    for pod in pods:
-        for status in (pod.get("status") or {}).get("containerStatuses") or ():
-            started = time_of(((status.get("state") or {}).get("running") or {}).get("startedAt"))
-            image_id = (status.get("imageID") or "").removeprefix("docker-pullable://")
-            if started and image_id:
-                key = (owned.top(ref_of("Pod", pod)), status["name"], status.get("image") or "")
-                known = builds.setdefault(key, {})
-                known[image_id] = min(started, known.get(image_id, started))
-    for (ref, container, image), known in builds.items():
-        ordered = sorted(known.items(), key=lambda build: build[1])
-        if len(ordered) > 1 and len({"@" in image_id for image_id in known}) == 1 and within(ordered[-1][1], window):
-            (old, _), (new, time) = ordered[-2:]
-            text = f"image {image} of container {container} was rebuilt under the same tag: {old} and {new} both run"
-            field = f"containers[{container}].imageID"
-            yield {"time": time, "kind": "image", "object": ref, "field": field, "old": old, "new": new, "text": text}
+def rebuilt_images(raw: RawByKind, owned: Owners, window: TimeWindow) -> Iterator[Row]:
+    """One tag, two images: pods run different builds under the same name.
+
+    The other build runs in pods of the same object, or, where a restart has replaced all of these, in those of another
+    object of the namespace. An object that came with the window has no build before that one.
+    """
+    running = [build for pod in raw.get("Pod") or () for build in _builds(pod, owned)]
+    for ref, container, image in sorted({(build.object, build.container, build.image) for build in running}):
+        same = [build for build in running if build.image == image]
+        own = [build for build in same if (build.object, build.container) == (ref, container)]
+        known = _first_starts(own)
+        if len(known) == 1 and _was_there(ref, raw, window):
+            known = _first_starts(same)
+        ordered = sorted(known.values(), key=lambda build: build.started)
+        if len(ordered) < 2 or len({"@" in build.image_id for build in ordered}) > 1:
+            continue
+        before, after = ordered[-2:]
+        started = [build for build in own if build.digest == after.digest]
+        if started and within(after.started, window):
+            yield _rebuilt(ref, container, before, min(started, key=lambda build: build.started))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Build:
+    """What one container runs."""
+
+    object: str
+    container: str
+    image: str
+    image_id: str
+    started: datetime
+
+    @property
+    def digest(self) -> str:
+        """The contents, without the name that an archive was imported under."""
+        return self.image_id.rpartition("@")[2]
+
+
+def _builds(pod: Raw, owned: Owners) -> Iterator[_Build]:
+    # By the pod's spec: an image that has lost its tag to another is called by its bare id in the status.
+    asked = {item.get("name"): item.get("image") for item in (pod.get("spec") or {}).get("containers") or ()}
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        started = time_of(((status.get("state") or {}).get("running") or {}).get("startedAt"))
+        image_id = (status.get("imageID") or "").removeprefix("docker-pullable://")
+        if started and image_id:
+            yield _Build(
+                object=owned.top(ref_of("Pod", pod)),
+                container=status["name"],
+                image=asked.get(status["name"]) or status.get("image") or "",
+                image_id=image_id,
+                started=started,
+            )
+
+
+def _first_starts(builds: Sequence[_Build]) -> dict[str, _Build]:
+    """Contents -> where they were started first."""
+    return {build.digest: build for build in sorted(builds, key=lambda build: build.started, reverse=True)}
+
+
+def _was_there(ref: str, raw: RawByKind, window: TimeWindow) -> bool:
+    """Whether the object is older than the window."""
+    kind = ref.partition("/")[0]
+    created = [
+        time_of(item["metadata"].get("creationTimestamp")) for item in raw.get(kind) or () if ref_of(kind, item) == ref
+    ]
+    return any(time is not None and time < window.start for time in created)
+
+
+def _rebuilt(ref: str, container: str, before: _Build, after: _Build) -> Row:
+    old, new = before.image_id, after.image_id
+    where = "both run" if before.object == ref else f"{spoken(before.object)} still runs the former"
+    text = f"image {after.image} of container {container} was rebuilt under the same tag: {old} and {new}, {where}"
+    return {
+        "time": after.started, "kind": "image", "object": ref, "field": f"containers[{container}].imageID",
+        "old": old, "new": new, "text": text,
+    }  # fmt: skip

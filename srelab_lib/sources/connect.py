@@ -17,7 +17,9 @@ from srelab_lib.clients.prometheus import PrometheusClient
 from srelab_lib.errors import RecordingError, SettingsError, SourceError
 from srelab_lib.model import Missing, SourceInfo, TimeWindow
 from srelab_lib.settings import DEFAULT_INCIDENT, LAB_CONTEXT, Settings, parse_time
+from srelab_lib.sources.gitops import Reader, no_repository
 from srelab_lib.sources.prometheus_service import NO_METRICS, Found, find_prometheus, probe
+from srelab_lib.sources.recording_git import recorded_reader
 from srelab_lib.sources.replay import Incident, ReplayServer, list_incidents
 
 LIVE_MINUTES = 15
@@ -37,7 +39,7 @@ class Connection:
         window: the analysis window.
         namespace: the namespace under analysis.
         now: the moment of the run, or of the recording.
-        repository: a clone of what Argo CD deploys from, where there is one.
+        commits: reads the commits that Argo CD's history names; a recording has its own.
         incident: the recording, None when live.
     """
 
@@ -47,7 +49,7 @@ class Connection:
     window: TimeWindow
     namespace: str
     now: datetime
-    repository: Path | None = None
+    commits: Reader = no_repository
     incident: Incident | None = None
     missing: tuple[Missing, ...] = ()
 
@@ -64,7 +66,6 @@ def connect(
     incidents_dir: Path,
     now: datetime,
     progress: Callable[[str], None] = lambda _: None,
-    repository: Path | None = None,
 ) -> Iterator[Connection]:
     """The connection that the settings ask for, closed at the end.
 
@@ -84,7 +85,7 @@ def connect(
         else:
             connection = _recorded(settings, stack, incidents_dir, now)
         progress(_introduced(connection))
-        yield replace(connection, repository=repository)
+        yield connection
 
 
 def _is_live(settings: Settings) -> bool:
@@ -193,6 +194,7 @@ def _recorded(settings: Settings, stack: ExitStack, incidents_dir: Path, now: da
         window=_recorded_window(settings, incident),
         namespace=_recorded_namespace(settings, incident),
         now=incident.recorded_at,
+        commits=recorded_reader(incident),
         incident=incident,
         missing=(*found.missing, *(_cut(line) for line in incident.cut)),
     )

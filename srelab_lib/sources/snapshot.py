@@ -30,11 +30,10 @@ from srelab_lib.signals.tables import (
 )
 from srelab_lib.sources.connect import Connection
 from srelab_lib.sources.container_logs import read_logs
-from srelab_lib.sources.gitops import Reader, deployments, no_repository, repository_reader
+from srelab_lib.sources.gitops import deployments, no_repository
 from srelab_lib.sources.objects import Objects, RawByKind, read_objects
 from srelab_lib.sources.own_job import is_own_series
 from srelab_lib.sources.range_queries import rate_seconds, read_metrics
-from srelab_lib.sources.recording_git import recorded_reader
 
 Progress = Callable[[str], None]
 Tables = dict[str, pd.DataFrame]
@@ -141,15 +140,10 @@ def _changes(
     connection: Connection, raw: RawByKind, owned: Owners, window: TimeWindow
 ) -> tuple[pd.DataFrame, tuple[Missing, ...]]:
     """Rollouts and edits, with the commits of Argo CD's deployments where a repository is at hand."""
-    read: Reader = no_repository
     missing: tuple[Missing, ...] = ()
-    if connection.incident:
-        read = recorded_reader(connection.incident)
-    elif connection.repository:
-        read = repository_reader(connection.repository)
     applications = raw.get("Application") or []
     try:
-        deployed = deployments(applications, read)
+        deployed = deployments(applications, connection.commits)
     except SourceError as error:
         deployed = deployments(applications, no_repository)
         missing = (Missing(source="git", reason=error.message, matters="which lines a commit changed"),)

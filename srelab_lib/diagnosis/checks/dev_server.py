@@ -15,7 +15,7 @@ _FRAME = (
     r"|time(?:stamp)?|logger|name|root|main|mainthread|stdout|stderr|werkzeug|flask|django|app)\b)*"
 )
 
-
+# Not Gin's debug mode: it logs more, and serves with the same server.
 _WORDS: dict[str, tuple[str, ...]] = {
     "Flask's development server (werkzeug)": (
         r"WARNING: This is a development server\. Do not use it in a production",
@@ -39,7 +39,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "ASP.NET Core in development mode": (
         r"(?:Microsoft\.Hosting\.Lifetime\[0\] +)?Hosting environment: Development\b",
     ),
-    "Gin in debug mode": (r"\[GIN-debug\] \[WARNING\] Running in \"debug\" mode",),
     "Keycloak in development mode": (r"Running the server in development mode\. DO NOT use this config",),
     "Vault in development mode": (r"WARNING! dev mode is enabled!",),
     "Quarkus in development mode": (r"Profile dev activated\. Live Coding activated",),
