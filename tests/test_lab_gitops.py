@@ -185,6 +185,15 @@ def test_a_state_is_explained(item: dict[str, Any], message: str, words: str) ->
     assert words in explained(Kubectl(context="nowhere"), item, message)
 
 
+def test_an_optional_application_that_nobody_asked_for_is_no_trouble() -> None:
+    item = {
+        "metadata": {"name": "grafana", "labels": {"srelab/optional": "true"}},
+        "spec": {},
+        "status": {"sync": {"status": "OutOfSync"}, "health": {"status": "Missing"}},
+    }
+    assert explained(Kubectl(context="nowhere"), item, "") == "it is optional, and nobody has asked for it"
+
+
 def test_why_a_pod_waits() -> None:
     status = {
         "conditions": [{"reason": "Unschedulable", "message": "0/3 nodes: insufficient memory"}],
@@ -205,6 +214,13 @@ def test_settings() -> None:
     assert gitops.GitopsSettings(cluster="other").context == "kind-other"
     with pytest.raises(SettingsError):
         gitops.GitopsSettings(cluster=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.cluster
+def test_what_is_not_there_is_empty_only_when_that_was_asked_for() -> None:
+    assert Kubectl().get("deployment/nobody", "--ignore-not-found") == {}
+    with pytest.raises(CommandError, match="NotFound"):
+        Kubectl().get("deployment/nobody")
 
 
 # --- the cluster ------------------------------------------------------------------------------------------------------

@@ -152,6 +152,8 @@ def _message(status: dict[str, Any]) -> str:
 def explained(kubectl: Kubectl, item: Application, message: str) -> str:
     """What sync and health mean, with the reasons of the pods that wait; `message` is Argo CD's own."""
     sync, health = _state(item)
+    if is_optional(item) and health == "Missing":
+        return "it is optional, and nobody has asked for it"
     words = [_sync_words(sync, message, heals=heals(item))]
     if health not in {"Healthy", "Unknown"}:
         waits = _waiting(kubectl, item)
@@ -200,7 +202,7 @@ def _waiting(kubectl: Kubectl, item: Application) -> list[str]:
 
 def _waiting_pods(kubectl: Kubectl, resource: dict[str, Any]) -> Iterator[str]:
     namespace = ("--namespace", resource["namespace"])
-    workload = kubectl.get(f"{resource['kind']}/{resource['name']}", *namespace, "--ignore-not-found") or {}
+    workload = kubectl.get(f"{resource['kind']}/{resource['name']}", *namespace, "--ignore-not-found")
     labels = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     for pod in kubectl.items("pods", *namespace, f"--selector={selector}") if selector else ():

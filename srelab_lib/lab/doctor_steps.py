@@ -85,7 +85,7 @@ def processors(engine: host.Engine | None) -> Step:
         title=f"{CPU_COUNT} processors",
         expected=f"{CPU_COUNT} or more",
         reason="The model computes on them. With fewer everything works, and an answer may take minutes.",
-        hint="Docker Desktop: Settings, Resources, CPU; else pause monitoring while the model answers, as 06_rca says",
+        hint="Docker Desktop: Settings, Resources, CPU; else pause_monitoring = True in 04_ai_engine",
         observe=observe,
     )
 

@@ -46,13 +46,15 @@ class Kubectl:
         )
 
     def get(self, *arguments: str) -> dict[str, Any]:
-        """`kubectl get ... -o json`, parsed.
+        """`kubectl get ... -o json`, parsed; empty where `--ignore-not-found` was given and there is none.
 
         Raises:
             CommandError: not found, forbidden, no cluster.
             SourceError: the answer is no JSON.
         """
         text = self("get", *arguments, "-o", "json", f"--request-timeout={REQUEST_SECONDS}s")
+        if not text.strip() and "--ignore-not-found" in arguments:
+            return {}
         try:
             answer: dict[str, Any] = json.loads(text)
         except ValueError as error:
