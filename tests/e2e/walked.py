@@ -22,6 +22,7 @@ WALK = Path(__file__).resolve().parents[2] / "runs" / "walk"
 ALL_BUT_CLEANUP = [path for number, path in notebooks().items() if number != CLEANUP]
 TWICE = ("01", "02", "03", "04")
 EXPERIMENTS = (
+    "terraform init without a network",
     "another terraform apply changes nothing",
     "a plan shows what somebody changed by hand",
     "an edit by hand is reverted",
