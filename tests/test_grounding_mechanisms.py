@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,18 @@ MECHANISMS = {
 def test_each_mechanism_keeps_and_strikes(cited: str, text: str, status: str) -> None:
     judged = verify(text, cited.split(), SHOP)
     assert judged.status == status, judged.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Requests to front fell to 0, followed by the removal of API_URL.", "struck"),
+        ("API_URL of front was removed, followed by a fall of requests to 0.", "kept"),
+        ("The deletion of pod stock-a forced the replicas of stock down from 2 to 0.", "struck"),
+    ],
+)
+def test_a_change_that_is_dated_first_does_not_follow(text: str, status: str) -> None:
+    seconds = {"change": 0, "event": 0, "metric": 5}
+    items = [replace(item, time=TIME + timedelta(seconds=seconds.get(item.kind, 0))) for item in SHOP.items]
+    cited = ["E5", "E6"] if "stock" in text else ["E1", "E8"]
+    assert verify(text, cited, EvidenceSet(items=tuple(items))).status == status

@@ -41,7 +41,7 @@ _SO_MANY = re.compile(
     re.IGNORECASE,
 )
 """`After 5 back-off events`: how often, and no cause."""
-_TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)")
+_TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)|\bdown(?= (?:from|to)\b)")
 _EXPLAINS_CHANGE = re.compile(
     r"commit|\bgit\b|\bscal\w|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
     r"merge|upgrade|script|traffic|load|revision"
@@ -55,6 +55,8 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
             continue
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
         if _is_later_by_words(cause, effect):
+            return link
+        if link.temporal and _dated_before(effect, cause, held):
             return link
         if not link.temporal and any(rule(cause, effect, held, names) for rule in _RULES):
             return link
@@ -106,6 +108,13 @@ def _nearness(side: Passage, fact: Held, held: Sequence[Held]) -> int:
     own = [c for c in spoken if c.held.search(fact.spread) and not all(c.held.search(one.spread) for one in held)]
     subject = mentions(workload(fact), side.plain) and len({workload(one) for one in held}) > 1
     return 2 * len(said) + 2 * len(numbers) + len(own) + 2 * subject
+
+
+def _dated_before(change: Passage, other: Passage, held: Sequence[Held]) -> bool:
+    """Whether what a side calls a change is dated before all that the other side speaks of."""
+    first, second = _facts_of(change, held), _facts_of(other, held)
+    times = [[fact.item.time for fact in facts if fact.item.time] for facts in (first, second)]
+    return all(fact.item.kind == "change" for fact in first) and all(times) and max(times[0]) < min(times[1])
 
 
 def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
