@@ -21,8 +21,10 @@ lab: $(VENV)/.ready ## the whole lab, notebooks 00 to 09 headless, as pages with
 
 setup: $(VENV)/.ready-dev ## .venv with all that the tests need
 
+# One cluster, so one test of it at a time.
 test: $(VENV)/.ready-dev lint ## every test that this machine can run
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	$(BIN)/python -m pytest -m "not cluster" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(VENV)/.ready-dev ## style, types, floors, clean notebooks
 	$(BIN)/ruff check .

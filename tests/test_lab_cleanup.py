@@ -145,6 +145,7 @@ def half_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A node that is stopped, one that was deleted by hand and left its volume, a helper, and another lab beside it."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
     (tmp_path / "kubeconfig").write_text(kubeconfig(NAME, OTHER))
+    volume = "none"
     try:
         for name in (NAME, OTHER):
             docker("network", "create", "--label", f"srelab={name}", name)
