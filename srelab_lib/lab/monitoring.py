@@ -21,6 +21,9 @@ KINDS = "deployments,statefulsets"
 REPLICAS = "srelab/replicas"
 """Annotation of a workload that was scaled down: what it had."""
 BACK_SECONDS = 180.0
+ATTEMPTS = 2
+SETTLED_SECONDS = 5.0
+"""Argo CD reverts an edit by hand in one to four seconds."""
 
 
 def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
@@ -39,12 +42,15 @@ def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
 
     def apply(progress: Progress) -> None:
         _heal(context, on=False)
-        for item in _workloads(kubectl, namespace):
-            if replicas := item["spec"].get("replicas", 1):
-                name = _named(item)
-                kubectl("annotate", name, f"{REPLICAS}={replicas}", "--overwrite", "--namespace", namespace)
-                progress(f"       kubectl scale {name} --replicas=0 --namespace {namespace}")
-                kubectl("scale", name, "--replicas=0", "--namespace", namespace)
+        # What Argo CD had decided before it saw the switch it still does: then it is scaled once more.
+        for _ in range(ATTEMPTS):
+            for item in _workloads(kubectl, namespace):
+                if replicas := item["spec"].get("replicas", 1):
+                    name = _named(item)
+                    kubectl("annotate", name, f"{REPLICAS}={replicas}", "--overwrite", "--namespace", namespace)
+                    progress(f"       kubectl scale {name} --replicas=0 --namespace {namespace}")
+                    kubectl("scale", name, "--replicas=0", "--namespace", namespace)
+            time.sleep(SETTLED_SECONDS)
 
     def undo(progress: Progress) -> None:
         for item in _workloads(kubectl, namespace):
@@ -98,4 +104,5 @@ def _heal(context: str, *, on: bool) -> None:
         return
     if heals(item) is not on:
         set_self_heal(APPLICATION, on=on, context=context)
-        refresh(APPLICATION, context=context)
+        if on:
+            refresh(APPLICATION, context=context)
