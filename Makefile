@@ -7,7 +7,7 @@ RUN    ?= runs/$(shell date -u +%Y%m%dT%H%M%SZ)-rca
 SOURCE ?= incident
 ARGS   ?=
 
-.PHONY: help rca lab test lint format notebook setup clean
+.PHONY: help rca lab test test-cluster lint format notebook setup clean
 help:
 	@sed -n '1p;s/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
@@ -21,9 +21,12 @@ lab: $(VENV)/.ready ## the whole lab, notebooks 00 to 09 headless, as pages with
 
 setup: $(VENV)/.ready-dev ## .venv with all that the tests need
 
-# One cluster, so one test of it at a time.
 test: $(VENV)/.ready-dev lint ## every test that this machine can run
 	$(BIN)/python -m pytest -m "not cluster" --numprocesses auto --dist loadfile
+	$(MAKE) test-cluster
+
+# One cluster, so one test of it at a time.
+test-cluster: $(VENV)/.ready-dev ## those of them that need the lab; without it each is skipped
 	$(BIN)/python -m pytest -m cluster
 
 lint: $(VENV)/.ready-dev ## style, types, floors, clean notebooks
