@@ -7,7 +7,7 @@ RUN    ?= runs/$(shell date -u +%Y%m%dT%H%M%SZ)-rca
 SOURCE ?= incident
 ARGS   ?=
 
-.PHONY: help rca lab test test-cluster lint format notebook setup clean
+.PHONY: help rca lab test test-cluster lint format notebook clean
 help:
 	@sed -n '1p;s/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
@@ -18,8 +18,6 @@ rca: $(VENV)/.ready ## the root cause of a recorded incident, in one headless no
 
 lab: $(VENV)/.ready ## the whole lab, notebooks 00 to 09 headless, as pages with an index; 99 takes it away again
 	$(BIN)/python -m srelab_lib.lab.walk
-
-setup: $(VENV)/.ready-dev ## .venv with all that the tests need
 
 test: $(VENV)/.ready-dev lint ## every test that this machine can run
 	$(BIN)/python -m pytest -m "not cluster" --numprocesses auto --dist loadfile
