@@ -9,7 +9,7 @@ ARGS   ?=
 
 .PHONY: help rca lab test test-cluster lint format notebook clean
 help:
-	@sed -n '1p;s/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n '1p;s/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 rca: $(VENV)/.ready ## the root cause of a recorded incident, in one headless notebook
 	@mkdir -p $(RUN)

@@ -18,6 +18,7 @@ from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.ollama import ChatReply, OllamaClient
 from srelab_lib.errors import ModelError, SettingsError
 from srelab_lib.lab import pods
+from srelab_lib.lab.applications import applications, argocd_installed
 from srelab_lib.lab.bundle_parts import MODEL
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.model_answer import CONTEXT_TOKENS, OUTPUT_TOKENS, QUESTION, SCHEMA, Answer, Timed, answer_of
@@ -206,8 +207,7 @@ class Engine:
     def _deploy(self, progress: Progress) -> None:
         if pods.outdated(self.kubectl, [self.namespace]):
             progress("       a pod waits for its image: 03_airgap.ipynb side-loads it")
-        crd = self.kubectl("get", "crd", "applications.argoproj.io", "--ignore-not-found", "--output=name")
-        if crd.strip() and self.kubectl.items("applications.argoproj.io", "--all-namespaces"):
+        if argocd_installed(self.kubectl) and applications(context=self.kubectl.context):
             progress("       Argo CD deploys it from git; waiting")
             return
         folder = str(PROJECT / "k8s" / "manifests" / DEPLOYMENT)

@@ -11,7 +11,7 @@ import pandas as pd
 from srelab_lib.errors import SrelabError
 from srelab_lib.lab import bundle, pods
 from srelab_lib.lab.airgap_probes import OUTSIDE_PORT, PROBE, Target, from_node, from_pod, outside, probe_pods, probes
-from srelab_lib.lab.applications import KIND, applications_healthy
+from srelab_lib.lab.applications import applications_healthy, argocd_installed
 from srelab_lib.lab.egress import cut
 from srelab_lib.lab.images import nodes
 from srelab_lib.lab.kubectl import Kubectl
@@ -181,7 +181,7 @@ def new_bundle(settings: AirgapSettings) -> Step:
 
 def healthy(kubectl: Kubectl) -> Step:
     """The step: every Application but the optional is Synced and Healthy; without Argo CD, every Deployment is up."""
-    if kubectl("get", "crd", KIND, "--ignore-not-found", "--output=name").strip():
+    if argocd_installed(kubectl):
         return applications_healthy(context=kubectl.context)
     return Step(
         title="without Argo CD: every Deployment is available",

@@ -37,6 +37,11 @@ def application_states(*, context: str = LAB_CONTEXT) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS, "str"))
 
 
+def argocd_installed(kubectl: Kubectl) -> bool:
+    """Whether the cluster knows the kind Application."""
+    return bool(kubectl("get", "crd", KIND, "--ignore-not-found", "--output=name").strip())
+
+
 def applications(*names: str, context: str = LAB_CONTEXT) -> list[Application]:
     """The named Applications, or all of them.
 

@@ -30,7 +30,7 @@ def complaints(cluster: str = LAB_CLUSTER) -> pd.DataFrame:
     """One row for each service of a node and each container that names a limit, with its last such line.
 
     Of a node the journal of the last hour is read; of containers the last lines before they were started again, for at
-    most MOST_CONTAINERS, and for ALL_SECONDS in all.
+    most MOST_CONTAINERS, and for ALL_SECONDS in all; `attrs["unread"]` counts those that were left out.
 
     Raises:
         SourceError: no cluster, or it could not be asked.
@@ -40,12 +40,15 @@ def complaints(cluster: str = LAB_CLUSTER) -> pd.DataFrame:
     if not names:
         raise SourceError(f"there is no kind cluster {cluster!r}", hint="run 01_infrastructure.ipynb first")
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for who, line in [*(pair for node in names for pair in _journal(node)), *_restarted(cluster)]:
+    restarted, unread = _restarted(cluster)
+    for who, line in [*(pair for node in names for pair in _journal(node)), *restarted]:
         meaning = named(line)
         if meaning is not None:
             row = {"who": who, "limit": meaning.limit, "mend": meaning.mend, "line": redact_text(line.strip()[:300])}
             found[who, meaning.limit] = row
-    return pd.DataFrame(list(found.values()), columns=COLUMNS)
+    table = pd.DataFrame(list(found.values()), columns=COLUMNS)
+    table.attrs["unread"] = unread
+    return table
 
 
 @dataclass(kw_only=True, slots=True)
@@ -70,7 +73,9 @@ class Search:
         def observe() -> Observation:
             self.found = complaints(self.cluster)
             words = [f"{row['who']}: {row['limit']}" for row in self.found.to_dict("records")]
-            return Observation(holds=not words, text="; ".join(words[:6]) or "no line names a limit")
+            unread = self.found.attrs["unread"]
+            left = f"; {unread} restarted containers were not read" if unread else ""
+            return Observation(holds=not words, text=("; ".join(words) or "no line names a limit") + left)
 
         return Step(
             title="no node and no restarted container complains of a limit",
@@ -88,19 +93,22 @@ def _journal(node: str) -> Iterator[tuple[str, str]]:
         yield f"{node} {service}".strip(), line
 
 
-def _restarted(cluster: str) -> Iterator[tuple[str, str]]:
+def _restarted(cluster: str) -> tuple[list[tuple[str, str]], int]:
+    """Lines by container, and how many containers were not read."""
     kubectl = Kubectl(context=f"kind-{cluster}")
     clock = time.monotonic()
-    for namespace, pod, container in list(_candidates(kubectl.items("pods", "--all-namespaces")))[:MOST_CONTAINERS]:
-        if time.monotonic() - clock > ALL_SECONDS:
-            return
+    candidates = list(_candidates(kubectl.items("pods", "--all-namespaces")))
+    found: list[tuple[str, str]] = []
+    for position, (namespace, pod, container) in enumerate(candidates):
+        if position == MOST_CONTAINERS or time.monotonic() - clock > ALL_SECONDS:
+            return found, len(candidates) - position
         where = ("--namespace", namespace, pod, "--container", container)
         try:
             text = kubectl("logs", *where, "--previous", f"--tail={LINES}", timeout_seconds=ONE_SECONDS)
         except SrelabError:
             continue  # the log of the run before is gone
-        for line in text.splitlines():
-            yield f"{namespace}/{pod} {container}", line
+        found += [(f"{namespace}/{pod} {container}", line) for line in text.splitlines()]
+    return found, 0
 
 
 def _candidates(pods: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:

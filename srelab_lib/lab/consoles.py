@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -159,10 +158,10 @@ def _argocd_user(url: str, context: str) -> str:
 
 
 def _grafana_user(url: str, context: str) -> str:
-    data = Kubectl(context=context).get("secret", GRAFANA.service, "--namespace", GRAFANA.namespace)["data"]
-    user, password = (base64.b64decode(data[key]).decode() for key in ("admin-user", "admin-password"))
+    secret = Kubectl(context=context).secret(GRAFANA.service, GRAFANA.namespace)
+    login = (secret["admin-user"], secret["admin-password"])
     with _client() as client:
-        return str(_json(client.get(f"{url}/api/user", auth=(user, password))).get("login", ""))
+        return str(_json(client.get(f"{url}/api/user", auth=login)).get("login", ""))
 
 
 _LOGINS: dict[Console, Callable[[str, str], str]] = {ARGOCD: _argocd_user, GRAFANA: _grafana_user}

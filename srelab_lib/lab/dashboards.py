@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from srelab_lib.errors import SourceError
 from srelab_lib.lab.applications import KIND, applications, refresh
+from srelab_lib.lab.consoles import GRAFANA as PAGE
 from srelab_lib.lab.git_clone import BRANCH, NAMESPACE
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.step import PROJECT, Observation, Progress, Step
@@ -23,8 +24,6 @@ from srelab_lib.settings import LAB_CLUSTER, Settings, check_types
 GRAFANA = PROJECT / "k8s" / "manifests" / "grafana"
 GRAFANA_IMAGE = "grafana/grafana:12.3.0"
 APPLICATION = "grafana"
-MONITORING = "monitoring"
-LOGIN = "prometheus-grafana"
 WALKTHROUGH_PASSWORD = "prom-operator"  # noqa: S105 (published: the walkthrough's, for a page that only this machine sees)
 HEALTHY_SECONDS = 240.0
 COLUMNS = 3
@@ -201,20 +200,20 @@ def grafana_login(settings: DashboardsSettings) -> Step:
 
     def observe() -> Observation:
         found = kubectl(
-            "get", "secret", LOGIN, "--namespace", MONITORING, "--ignore-not-found", "--output=name"
+            "get", "secret", PAGE.service, "--namespace", PAGE.namespace, "--ignore-not-found", "--output=name"
         ).strip()
         return Observation(holds=bool(found), text=found or "there is none")
 
     def apply(_: Progress) -> None:
         data = {"admin-user": "admin", "admin-password": WALKTHROUGH_PASSWORD}
-        meta = {"name": LOGIN, "namespace": MONITORING}
+        meta = {"name": PAGE.service, "namespace": PAGE.namespace}
         kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data}))
 
     return Step(
-        title=f"Secret {LOGIN} is there",
+        title=f"Secret {PAGE.service} is there",
         expected="a user and a password",
         reason="No password is in git: Grafana gets its own from the cluster.",
-        hint=f"kubectl --context {settings.context} -n {MONITORING} describe secret {LOGIN}",
+        hint=f"kubectl --context {settings.context} -n {PAGE.namespace} describe secret {PAGE.service}",
         observe=observe,
         apply=apply,
     )

@@ -9,9 +9,10 @@ from functools import partial
 
 import pandas as pd
 
-from srelab_lib.errors import SettingsError, SrelabError
+from srelab_lib.errors import SettingsError, SrelabError, UnreachableError
 from srelab_lib.lab import doctor_steps as steps
 from srelab_lib.lab import host, inotify, leftovers
+from srelab_lib.lab.consoles import CONSOLES
 from srelab_lib.lab.image_list import NODE_IMAGE, builds, needed
 from srelab_lib.lab.step import Observation, Phase, Progress, Step, StepResult
 from srelab_lib.lab.ticking import ticking
@@ -19,8 +20,7 @@ from srelab_lib.lab.tools import TOOLS, installed
 from srelab_lib.lab.tuning import CLUSTER, Tuning, TuningSettings
 from srelab_lib.settings import LAB_CLUSTER, check_types
 
-PORTS = {8080: "Argo CD", 3000: "Grafana", 9090: "Prometheus"}
-"""What the walkthrough forwards to."""
+PORTS = {console.preferred: console.name for console in CONSOLES}
 RECORDED = "06_rca, on a recorded incident"
 ANALYSIS = "06_rca, in the cluster"
 IN_CLUSTER = (
@@ -170,7 +170,7 @@ class Doctor:
         """One row for each thing of the lab that is here, with the command that removes it; empty without an engine."""
         try:
             return leftovers.table(leftovers.leftovers(self.settings.cluster))
-        except SrelabError:
+        except UnreachableError:  # the row of the engine says so
             return leftovers.table([])
 
     def engine(self) -> host.Engine | None:

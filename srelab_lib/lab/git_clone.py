@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -180,9 +179,9 @@ def reachable(context: str = LAB_CONTEXT) -> Iterator[str]:
 def _credentials(context: str) -> dict[str, str]:
     """User and password for a push: from the Secret into the environment of one git process, and nowhere else."""
     try:
-        data = Kubectl(context=context).get("secret", CREDENTIALS, "--namespace", NAMESPACE)["data"]
-        user, password = (base64.b64decode(data[key]).decode() for key in ("username", "password"))
-    except (KeyError, ValueError, CommandError) as error:
+        secret = Kubectl(context=context).secret(CREDENTIALS, NAMESPACE)
+        user, password = secret["username"], secret["password"]
+    except (KeyError, SourceError, CommandError) as error:
         raise SourceError(
             f"no password for pushes in Secret {CREDENTIALS}",
             source=NAMESPACE,

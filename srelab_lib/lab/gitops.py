@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass
 
@@ -178,10 +177,9 @@ def admin_password(*, context: str = LAB_CONTEXT) -> str:
     Raises:
         SourceError: there is none.
     """
-    secret = Kubectl(context=context).get("secret", "argocd-initial-admin-secret", "--namespace", NAMESPACE)
     try:
-        return base64.b64decode(secret["data"]["password"]).decode()
-    except (KeyError, ValueError) as error:
+        return Kubectl(context=context).secret("argocd-initial-admin-secret", NAMESPACE)["password"]
+    except KeyError as error:
         raise SourceError("argocd-initial-admin-secret holds no password", source=NAMESPACE) from error
 
 

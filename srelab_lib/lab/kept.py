@@ -82,7 +82,7 @@ def images_removed(images: Sequence[str] | None = None, *, asked: bool) -> Step:
 def noted(runs: Path = PROJECT / "runs") -> dict[str, int]:
     """Limit -> its value before 05_tuning raised it for the first time, out of that notebook's summaries."""
     before: dict[str, int] = {}
-    for file in sorted(runs.glob("*/summary.json")):
+    for file in sorted(runs.rglob("summary.json"), key=lambda file: file.stat().st_mtime):
         for name, value in _NOTE.findall(file.read_text(encoding="utf-8", errors="replace")):
             before.setdefault(name, int(value))
     return before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,19 @@ class Kubectl:
         except ValueError as error:
             raise SourceError(f"kubectl get {' '.join(arguments)} gave no JSON", source=self.context) from error
         return answer
+
+    def secret(self, name: str, namespace: str) -> dict[str, str]:
+        """A Secret's values by key, decoded: for use in memory, never for an output.
+
+        Raises:
+            CommandError: there is none.
+            SourceError: it holds what is no text.
+        """
+        data = self.get("secret", name, "--namespace", namespace).get("data") or {}
+        try:
+            return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        except ValueError as error:
+            raise SourceError(f"Secret {name} holds what is no text", source=namespace) from error
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
         """The objects of a list; empty where nothing matches."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from srelab_lib.errors import DeadlineError, SourceError
-from srelab_lib.lab.applications import applications, heals, refresh
+from srelab_lib.errors import DeadlineError
+from srelab_lib.lab.applications import applications, argocd_installed, heals, refresh
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.self_heal import set_self_heal
 from srelab_lib.lab.step import POLL_SECONDS, Observation, Progress, Step
@@ -98,11 +98,8 @@ def _wait(waiting: Callable[[], list[str]], progress: Progress) -> None:
 
 def _heal(context: str, *, on: bool) -> None:
     """Self-heal of the Application, where Argo CD has one."""
-    try:
-        [item] = applications(APPLICATION, context=context)
-    except SourceError:  # no Argo CD, or it does not deploy monitoring: nothing would undo the scale
-        return
-    if heals(item) is not on:
+    found = applications(context=context) if argocd_installed(Kubectl(context=context)) else []
+    if any(item["metadata"]["name"] == APPLICATION and heals(item) is not on for item in found):
         set_self_heal(APPLICATION, on=on, context=context)
         if on:
             refresh(APPLICATION, context=context)

@@ -136,8 +136,7 @@ def _run(path: Path, folder: Path, parameters: Mapping[str, str], progress: Prog
         try:
             ok = process.wait(timeout=NOTEBOOK_SECONDS) == 0
         except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
-            process.terminate()
-            process.wait(timeout=STOP_SECONDS)
+            _end(process)
             if isinstance(stopped, KeyboardInterrupt):
                 raise
             ok = False
@@ -152,6 +151,15 @@ def _run(path: Path, folder: Path, parameters: Mapping[str, str], progress: Prog
     if not ok:
         progress("\n".join((inner / "run.log").read_text(encoding="utf-8", errors="replace").splitlines()[-15:]))
     return stop
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _page(folder: Path, stop: Stop) -> None:

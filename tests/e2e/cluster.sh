@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The lab's cluster with the app and Prometheus in it, without GitOps: what the live tests and CI run against.
+# The lab's cluster with the app and Prometheus in it, without GitOps: two minutes, and quiet enough to record incidents on.
 #   cluster.sh up      creates what is missing and waits until it works; again is harmless
 #   cluster.sh down    deletes the cluster
 # Needs a machine with Docker and kind on which the images below have been pulled.
