@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -48,7 +49,8 @@ def rate_seconds(prometheus: PrometheusClient, window: TimeWindow) -> int:
         times = [[float(sample[0]) for sample in target["values"]] for target in targets]
     except (SourceError, LookupError, TypeError, ValueError):
         return DEFAULT_RATE_SECONDS
-    intervals = [(series[-1] - series[0]) / (len(series) - 1) for series in times if len(series) > 1]
+    # By target the usual gap: where Prometheus is starved it misses scrapes, and a mean would grow with them.
+    intervals = [median(later - earlier for earlier, later in pairwise(series)) for series in times if len(series) > 1]
     if not intervals:
         return DEFAULT_RATE_SECONDS
     seconds = round(median(intervals)) * SCRAPES_IN_A_RATE
