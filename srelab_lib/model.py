@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,14 @@ def spoken(ref: str) -> str:
         return ref
     kind, namespace, name = split_ref(ref)
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def sentence(text: str) -> str:
+    """With a capital letter, unless it begins with a name such as `spec.replicas` or `web-1`, and a full stop."""
+    text = text.strip()
+    if re.match(r"[a-z]+(?:[\s,:;'.]*$|[\s,:;'])", text):
+        text = text[0].upper() + text[1:]
+    return text if not text or text[-1] in ".!?" else f"{text}."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

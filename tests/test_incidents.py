@@ -16,6 +16,7 @@ from srelab_lib.model import Diagnosis, Finding, RunInfo
 from srelab_lib.reports.document import document, dumps
 from srelab_lib.reports.markdown import report
 from srelab_lib.reports.pages import Picture, html
+from srelab_lib.reports.story import chain
 from srelab_lib.reports.text import sentences
 from srelab_lib.settings import Settings
 
@@ -88,6 +89,24 @@ def test_the_same_snapshot_gives_the_same_answer(name: str, diagnoses: dict[str,
     assert again.candidates == diagnoses[name].candidates
     assert again.evidence == diagnoses[name].evidence
     assert again.timeline == diagnoses[name].timeline
+
+
+def test_a_rollout_that_recreates_began_when_the_old_pods_were_told_to_end(diagnoses: dict[str, Diagnosis]) -> None:
+    diagnosis = diagnoses["oom-memory-limit"]
+    (emptied,) = (mark.time for mark in diagnosis.timeline.marks if "from 2 to 0" in mark.text)
+    change = diagnosis.candidates[0].change
+    assert change
+    assert change.time == emptied
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_effect_is_dated_before_its_cause(name: str, diagnoses: dict[str, Diagnosis]) -> None:
+    steps = chain(document(diagnoses[name], None, RunInfo()))
+    began = {step.label: step.time for step in steps if step.label in {"change", "fault"}}
+    assert began["fault"]
+    for step in steps:
+        cause = "fault" if step.label == "effect" or "change" not in began else "change"
+        assert not step.time or step.time >= began[cause], step
 
 
 @pytest.mark.parametrize("name", NAMES)

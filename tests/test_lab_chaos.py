@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from srelab_lib.lab.chaos_commit import PREFIX, in_force, revert_all
 from srelab_lib.lab.chaos_names import catalogue, named, recorded_only
 from srelab_lib.lab.chaos_rca import proofs, subject_of
 from srelab_lib.lab.chaos_scenarios import BY_NAME, FOLDER, SCENARIOS, Edit, Scenario
-from srelab_lib.lab.chaos_signs import answering, signs
+from srelab_lib.lab.chaos_signs import answering, damaged, signs
 from srelab_lib.lab.git_clone import Clone
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.process import silent
@@ -319,6 +320,22 @@ def test_the_subject_is_read_from_the_diff() -> None:
     assert subject_of({"diff": ""}) == ""
 
 
+def test_the_window_ends_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long 06 takes to begin, the break stays within the window."""
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr("srelab_lib.lab.chaos_rca.run", lambda *command, **_: commands.append(command))
+    folder = tmp_path / "B"
+    folder.mkdir()
+    (folder / "report.json").write_text(json.dumps(report()), encoding="utf-8")
+    experiment = Experiment(BY_NAME["B"], ChaosSettings(), Phase("07_chaos", tmp_path, progress=silent), silent)
+    experiment._since = datetime.now(UTC) - timedelta(seconds=110)
+    assert experiment.analyse() == report()
+    [command] = commands
+    end = datetime.fromisoformat(command[command.index("end") + 1])
+    start = end - timedelta(minutes=int(command[command.index("minutes") + 1]))
+    assert timedelta() <= start - experiment._since < timedelta(seconds=60)
+
+
 # --- the cluster ------------------------------------------------------------------------------------------------------
 
 
@@ -331,3 +348,12 @@ def test_a_healthy_app_shows_no_sign_of_damage() -> None:
     assert any("Ready" in text for text in texts)
     assert "Deployment inventory asks for 1 replicas" in texts
     assert not [text for text in texts if "OOMKilled" in text or "no endpoint" in text or "development server" in text]
+
+
+@pytest.mark.cluster
+def test_what_was_there_before_the_break_is_no_damage() -> None:
+    kubectl = Kubectl()
+    pattern = r"asks for \d+ replicas"
+    before = frozenset(signs(kubectl))
+    assert damaged(kubectl, pattern, 0).observe().holds
+    assert not damaged(kubectl, pattern, 0, before).observe().holds

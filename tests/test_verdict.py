@@ -8,7 +8,7 @@ import pytest
 
 from srelab_lib.diagnosis.rank import rank
 from srelab_lib.diagnosis.verdict import judge
-from srelab_lib.model import Change, Fact, Finding, Missing, Onset
+from srelab_lib.model import Change, Fact, Finding, Missing, Onset, sentence
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB = "Deployment/shop/web"
@@ -64,6 +64,21 @@ def test_a_mere_symptom_is_a_fault_only_when_users_feel_it_and_all_was_seen(
     assert judge(rank([oom(strength=1)], ()), onsets, missing).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("the kernel kills it", "The kernel kills it."),
+        ("it ended", "It ended."),
+        ("spec.replicas is 0", "spec.replicas is 0."),
+        ("web-1 is full", "web-1 is full."),
+        ("why?", "why?"),
+        (" ", ""),
+    ],
+)
+def test_a_sentence_does_not_alter_a_name(text: str, told: str) -> None:
+    assert sentence(text) == told
+
+
 def test_the_sentence_says_what_why_since_when_and_what_users_felt() -> None:
     change = Change(
         time=NOON, object=WEB, field="limits.memory", old="256Mi", new="10Mi", commit="3f2a9c1d00",
@@ -71,9 +86,9 @@ def test_the_sentence_says_what_why_since_when_and_what_users_felt() -> None:
     )  # fmt: skip
     verdict = judge(rank([oom()], [change]), (ERRORS,), ())
     assert verdict.summary == (
-        f"{WEB} is killed. Cause: its limit is 10Mi, since 12:00:00 UTC."
+        f"{WEB} is killed. Seen since 12:00:00 UTC. Cause: its limit is 10Mi."
         " Changed at 12:00:00 UTC (commit 3f2a9c1): memory limit lowered from 256Mi to 10Mi."
-        f" 50% of requests to Deployment shop/web fail since then, 1% before."
+        f" 50% of requests to Deployment shop/web fail since 12:00:00 UTC, 1% before."
     )
     assert verdict.change == "memory limit lowered from 256Mi to 10Mi (commit 3f2a9c1d00)"
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
-from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict
+from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence
 
 ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
@@ -31,12 +31,13 @@ def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[M
 def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
-    sentence = f"{_sentence(finding.summary)} {_because(top)}"
+    began = f" Seen since {finding.since:%H:%M:%S} UTC." if finding.since else ""
+    told = f"{sentence(finding.summary)}{began} {_because(top)}"
     return Verdict(
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=" ".join(part for part in (sentence, _effect(felt, {finding.object, *finding.related})) if part),
+        summary=" ".join(part for part in (told, _effect(felt, {finding.object, *finding.related})) if part),
         cause=finding.cause,
         change=_change_text(top),
         since=finding.since,
@@ -47,12 +48,11 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verd
 
 def _because(top: Ranked) -> str:
     change = top.change
-    since = f", since {top.finding.since:%H:%M:%S} UTC" if top.finding.since else ""
-    cause = _sentence(f"Cause: {top.finding.cause}{since}")
+    cause = sentence(f"Cause: {top.finding.cause}")
     if change is None:
         return cause
     commit = f" (commit {change.commit[:7]})" if change.commit else ""
-    return f"{cause} {_sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {change.text}')}"
+    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {change.text}')}"
 
 
 def _change_text(top: Ranked) -> str | None:
@@ -67,11 +67,12 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
         return ""
     worst = max(felt, key=lambda onset: (onset.object in objects, abs(onset.score), onset.signal))
     who = worst.object.split("/", 1)[0] + " " + worst.object.split("/", 1)[1].lstrip("/")
+    since = f" since {worst.time:%H:%M:%S} UTC" if worst.time else ""
     if worst.signal == "error_ratio":
-        return f"{worst.after:.0%} of requests to {who} fail since then, {worst.before:.0%} before."
+        return f"{worst.after:.0%} of requests to {who} fail{since}, {worst.before:.0%} before."
     if worst.signal == "request_rate":
-        return f"{who} answers {worst.after:.3g} requests/s, {worst.before:.3g} before."
-    return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more, {worst.before:.3g} s before."
+        return f"{who} answers {worst.after:.3g} requests/s{since}, {worst.before:.3g} before."
+    return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more{since}, {worst.before:.3g} s before."
 
 
 def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:
@@ -91,7 +92,7 @@ def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]
 
 
 def _inconclusive(top: Ranked | None, felt: Sequence[Onset], deciding: Sequence[Missing]) -> Verdict:
-    seen = [_effect(felt)] if felt else ([_sentence(top.finding.summary)] if top else [])
+    seen = [_effect(felt)] if felt else ([sentence(top.finding.summary)] if top else [])
     if deciding:
         sources = ", ".join(dict.fromkeys(item.source for item in deciding))
         summary = " ".join([*seen, f"The cause cannot be told: {sources} could not be read."])
@@ -114,8 +115,3 @@ def _nothing(outcome: Outcome, summary: str, confidence: Confidence, reason: str
         confidence=confidence,
         confidence_reason=reason,
     )
-
-
-def _sentence(text: str) -> str:
-    text = text.strip().rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."

@@ -110,8 +110,15 @@ def _else(body: Json) -> str:
     ]
     parts = ["## What else it could have been", _list(rows) if rows else "There are no other candidates."]
     if body["checked"]:
-        parts += [f"{len(body['checked'])} checks ran and found nothing:", _list(map(_inline, body["checked"]))]
+        parts += [f"{len(body['checked'])} checks ran and found nothing:", _checked(body)]
     return "\n\n".join(parts)
+
+
+def _checked(body: Json) -> str:
+    """The checks by name; with what each of them reads where they are the answer, since nothing is wrong."""
+    if body["verdict"]["outcome"] == "no_fault":
+        return _list(map(_inline, body["checked"]))
+    return _inline(", ".join(item.partition(":")[0] for item in body["checked"])) + "."
 
 
 def _unseen(body: Json) -> str:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from srelab_lib.reports.story import agreement, chain, marks, sentence, where
+from srelab_lib.model import sentence
+from srelab_lib.reports.story import agreement, chain, marks, where
 from srelab_lib.reports.text import clip, sentences, visible
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from srelab_lib.model import spoken
+from srelab_lib.model import sentence, spoken
 from srelab_lib.reports.text import quantity
 from srelab_lib.signals.promql import QUERIES
 
@@ -42,8 +42,15 @@ def _effects(body: Json, top: Json) -> list[Step]:
     steps = []
     for summary in top["effects"][:MAX_EFFECTS]:
         effect = by_summary.get(summary, {"since": None, "evidence": []})
-        steps.append(Step("effect", _clock(effect["since"]), sentence(summary), tuple(effect["evidence"])))
+        label = "effect of the change" if _came_with_the_change(effect, top) else "effect"
+        steps.append(Step(label, _clock(effect["since"]), sentence(summary), tuple(effect["evidence"])))
     return steps
+
+
+def _came_with_the_change(effect: Json, top: Json) -> bool:
+    """Whether it began before the fault was seen, and not before the change: a rollout takes the old pods first."""
+    times = (top["change"] or {}).get("time"), effect["since"], top["since"]
+    return all(times) and times[0] <= times[1] < times[2]
 
 
 def _felt(body: Json) -> list[Step]:
@@ -131,10 +138,3 @@ def _change(change: Json) -> str:
 
 def _clock(time: str | None) -> str:
     return time[11:19] if time else ""
-
-
-def sentence(text: str) -> str:
-    """With a capital letter and a full stop."""
-    text = text.strip()
-    text = text[:1].upper() + text[1:]
-    return text if not text or text[-1] in ".!?" else f"{text}."

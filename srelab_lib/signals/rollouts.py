@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from srelab_lib.model import TimeWindow, spoken
@@ -16,6 +16,8 @@ from srelab_lib.signals.spec_diff import Difference, diff_specs
 _REVISION = "deployment.kubernetes.io/revision"
 _HISTORY = "deployment.kubernetes.io/revision-history"
 _RESTARTED_AT = "annotations[kubectl.kubernetes.io/restartedAt]"
+_ENDING = timedelta(seconds=90)
+"""The longest that pods may take to end for the rollout to have begun with their ending."""
 _SCALED = re.compile(r"Scaled (?P<way>up|down) replica set (?P<name>\S+)(?: from (?P<old>\d+))? to (?P<new>\d+)")
 
 
@@ -100,19 +102,29 @@ def _numbers(replicaset: Raw) -> list[int]:
 def _time(
     deployment: Raw, replicaset: Raw, earlier: Sequence[Revision], told: Sequence[Scaling], *, latest: bool
 ) -> datetime | None:
-    """When a revision was rolled out: its ReplicaSet's creation, unless that one is older than the revision before.
+    """When a revision began to be rolled out: its ReplicaSet came, unless that one is older than the revision before.
 
     Then it was rolled back to. The edit of the Deployment says when, else the event that scaled the ReplicaSet up.
     """
     created = time_of(replicaset["metadata"].get("creationTimestamp"))
     before = earlier[-1].time if earlier else None
-    if created is None or before is None or created >= before:
+    if created is None or before is None:
         return created
+    if created >= before:
+        return _emptied(deployment, earlier[-1], created, told) or created
     name = replicaset["metadata"]["name"]
     edits = [edit.time for edit in edits_of(deployment) if any("template" in field for field in edit.values)]
     ups = [event.time for event in told if event.replicaset == name and event.up]
     times = [time for time in (edits if latest else []) + sorted(ups) if time > before]
     return times[0] if times else None
+
+
+def _emptied(deployment: Raw, before: Revision, created: datetime, told: Sequence[Scaling]) -> datetime | None:
+    """With strategy Recreate the old pods go first, and the new ReplicaSet comes when all of them have ended."""
+    if ((deployment.get("spec") or {}).get("strategy") or {}).get("type") != "Recreate":
+        return None
+    downs = [event.time for event in told if event.replicaset == before.name and event.new == "0"]
+    return max((time for time in downs if created - _ENDING <= time <= created), default=None)
 
 
 def _rows(ref: str, before: Revision, after: Revision) -> list[Row]:

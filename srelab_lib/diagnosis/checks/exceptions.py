@@ -33,6 +33,10 @@ _INPUT = re.compile(
     re.IGNORECASE,
 )
 
+_RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
+_EXCEPTION = re.compile(rf"{_RAISED}(?:: (?:(?!: {_RAISED})[^(]){{1,120}})?")
+"""An exception and what it says, without the one that it is told again by."""
+
 
 def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
     """Error lines and stack traces that are new or fill the log, and the error ratio that users see."""
@@ -48,7 +52,7 @@ def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="exception_storm",
             object=hit.object,
-            summary=f"{spoken(hit.object)} logs {count} errors since {fresh.first:%H:%M:%SZ}",
+            summary=f"{spoken(hit.object)} logs {count} errors",
             cause=f"it fails with {what}",
             facts=one_each([*fresh.facts(4), *symptoms(s, hit.object)]),
             since=min([fresh.first, *(fact.time for fact in risen if fact.time)]),
@@ -61,11 +65,12 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
     for ref in dict.fromkeys(s["onsets"]["object"]):
         risen = onsets_of(s, ref, "error_ratio", "errors_per_second")
         if risen and ref and not ref.startswith("Node/"):
-            before, after, unit = risen[0]["before"], risen[0]["after"], risen[0]["unit"]
+            shown = "{:.0%}".format if risen[0]["unit"] == "ratio" else "{:.3g} a second".format
+            before, after = shown(risen[0]["before"]), shown(risen[0]["after"])
             yield Finding(
                 fault="exception_storm",
                 object=ref,
-                summary=f"requests of {spoken(ref)} fail: {risen[0]['signal']} {before:.3g} -> {after:.3g} {unit}",
+                summary=f"requests of {spoken(ref)} fail: {before} before, {after} after",
                 cause="its metrics count the failures and name no reason",
                 facts=one_each(risen_signals(s, ref, *USER_SIGNALS)),
                 since=risen[0]["time"],
@@ -122,7 +127,7 @@ def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
 def _kind(line: Row) -> str:
     """`ZeroDivisionError: division by zero` of a line, or the line itself."""
     message = " ".join(str(line["message"]).split())
-    match = re.search(r"[A-Za-z_][\w.]*(?:Error|Exception)\b(?:: [^(]{1,120})?", message)
+    match = _EXCEPTION.search(message)
     plain = re.sub(r"^.{0,60}?\b(?:ERROR|CRITICAL|FATAL|error|level=\w+)\b\W*", "", message)
     return (match[0] if match else plain)[:160].strip()
 

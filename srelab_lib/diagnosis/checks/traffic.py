@@ -134,7 +134,7 @@ def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="retry_storm",
             object=hit.object,
-            summary=f"{spoken(hit.object)} multiplies its requests: {len(hit.lines)} retries since {hit.first:%H:%M}Z",
+            summary=f"{spoken(hit.object)} multiplies its requests: {len(hit.lines)} retries",
             cause="failed requests are sent again, which adds to the load that made them fail",
             facts=one_each([*hit.facts(), *louder, *symptoms(s, hit.object)]),
             since=hit.first,
