@@ -169,7 +169,8 @@ def test_a_services_selector_and_a_new_network_policy() -> None:
     (selector,) = of(f"Service/{NS}/shop", "spec.selector[app]")
     assert (selector["kind"], selector["old"], selector["new"]) == ("object", "shop", "shopp")
     (policy,) = of(f"NetworkPolicy/{NS}/deny", "created")
-    assert 'spec.policyTypes=["Ingress"]' in policy["text"]
+    assert policy["text"] == "NetworkPolicy deny created"
+    assert 'spec.policyTypes=["Ingress"]' in policy["new"]
     assert clock(policy) == "02:21:54"
 
 

@@ -10,7 +10,7 @@ import pytest
 from srelab_lib.diagnosis import causality
 from srelab_lib.diagnosis.rank import explains, merge, rank
 from srelab_lib.faults import FAULTS
-from srelab_lib.model import Change, Fact, Finding
+from srelab_lib.model import Change, Fact, Finding, spoken
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WEB = "Deployment/shop/web"
@@ -62,7 +62,7 @@ def test_the_cause_stands_before_its_effects_in_any_input_order() -> None:
 
 def test_an_effect_names_what_it_follows_from() -> None:
     ranked = rank([finding("oom_killed"), finding("exception_storm", minute=1)], ())
-    assert ranked[1].why == f"it follows from oom_killed of {WEB}"
+    assert ranked[1].why == f"it follows from oom_killed of {spoken(WEB)}"
     assert ranked[0].effects == (ranked[1].finding,)
 
 

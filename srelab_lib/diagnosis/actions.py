@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from string import Template
 
 from srelab_lib.diagnosis.rank import Ranked
-from srelab_lib.model import Action, Snapshot, Verdict, split_ref
+from srelab_lib.model import Action, Change, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
 
 _ALLOWED: dict[str, re.Pattern[str]] = {
@@ -23,11 +23,18 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "commit": re.compile(r"[0-9a-f]{7,64}"),
     "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
     "related": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
+    "behind": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
+    "changed": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
+    "added": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
+    "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
+    "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
 }
 _CONTROLLERS = frozenset({"deployment", "statefulset", "daemonset"})
 
-_ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $kind/$name")
+_ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $changed")
 _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
+_SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
+_DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
 _EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
 _EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
 _FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
@@ -44,8 +51,15 @@ _FIX: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old"),),
     "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
-    "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
     "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$related"),),
+    "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
+    "service_missing": (("Make it, on the ports of the pods", "$kubectl expose deployment/$behind --name=$name"),),
+    "network_policy_blocks": (_DELETE,),
+    "quota_exceeded": (_DELETE,),
+    "limit_range_violated": (_DELETE,),
+}  # fmt: skip
+_COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
+    "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
     "secret_missing": (("See which Secrets exist, names only", "$kubectl get secrets -o name"),),
     "service_selector_mismatch": (("Compare with the pods' labels", "$kubectl get pods --show-labels"),),
     "service_wrong_port": (("See which ports the pods declare", "$kubectl get endpointslices -o yaml"),),
@@ -75,6 +89,8 @@ _INSPECT_CRASH = (
     "Read why the last container ended",
     "$kubectl logs $kind/$name -c $container --previous --tail=50 --timestamps",
 )
+_ABSENT = frozenset({"service_missing"})
+"""What these name cannot be described."""
 _CRASHES = frozenset(
     {"crash_app_exit", "crash_missing_env", "crash_bad_command", "container_killed", "init_container_failed"}
 )
@@ -86,15 +102,16 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
         return _look_again(verdict, snapshot)
     values = _values(top, snapshot)
     kind = values.get("kind", "")
-    fixes = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top, kind) else []
-    fixes = [*_FIX.get(top.finding.fault, ()), *fixes]
+    back = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top) else [_SET_BACK]
+    fixes = [*_FIX.get(top.finding.fault, ()), *back]
     verify = (
         [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
         if kind in _CONTROLLERS
         else []
     )
     verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
-    inspect = [*([_INSPECT_CRASH] if top.finding.fault in _CRASHES else []), _EVENTS]
+    inspect = [_INSPECT_CRASH] if top.finding.fault in _CRASHES else [*_COMPARE.get(top.finding.fault, ())]
+    inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
     fix = _fill("fix", fixes, values) or _fill("fix", [_EDIT], values)
     return (*fix, *_fill("verify", verify, values), *_fill("inspect", inspect, values))
 
@@ -109,19 +126,36 @@ def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
     return _fill("inspect", templates, _base(snapshot, snapshot.namespace))
 
 
-def _rolls_back(top: Ranked, kind: str) -> bool:
-    return kind in _CONTROLLERS and top.change is not None and bool(top.change.revision)
+def _rolls_back(top: Ranked) -> bool:
+    """A rollout that altered something; pods that were only replaced have no other revision to go back to."""
+    change = top.change
+    altered = change is not None and bool(change.revision) and not re.search(r"^template$|restartedAt", change.field)
+    return altered and split_ref(change.object)[0].lower() in _CONTROLLERS if change else False
 
 
 def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     kind, namespace, name = split_ref(top.finding.object)
     values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
-    change = top.change
-    if change is not None:
-        values |= {"old": change.old or "", "commit": change.commit}
     values["container"] = _container(top, snapshot)
     values["related"] = split_ref(top.finding.related[0])[2] if top.finding.related else ""
+    values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
+    values |= _of_change(top.change, namespace) if top.change else {}
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
+
+
+def _of_change(change: Change, namespace: str) -> dict[str, str]:
+    kind, place, name = split_ref(change.object)
+    changed = f"{kind.lower()}/{name}" if place == namespace else ""
+    came = change.field == "created"
+    edited = not change.revision and change.field.startswith(("spec.", "data["))
+    return {
+        "old": change.old or "",
+        "commit": change.commit,
+        "changed": changed,
+        "added": changed if came else "",
+        "field": change.field if edited else "",
+        "was": change.old or "",
+    }
 
 
 def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.causality import TIER, can_cause
-from srelab_lib.model import Change, Fact, Finding
+from srelab_lib.model import Change, Fact, Finding, spoken
 
 SLACK = timedelta(seconds=90)
 """How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
@@ -57,7 +57,9 @@ _CHANGED_FIELD: dict[str, str] = {
     "slow_dependency": r"env|image|data|config",
     "memory_leak": r"env|image|command|args",
 }
-"""Which altered fields can have started a fault, as a pattern over `changes.field`; a fault not listed takes any."""
+"""Which altered fields can have started a fault, as a pattern over `changes.field`."""
+_ANY_EDIT = r"^(?!created$)"
+"""Of any other fault. What came into being does not tell why something broke that had worked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +71,7 @@ class Ranked:
     effects: tuple[Finding, ...]
     explained_by: Finding | None
     why: str
+    """Of the first: why it stands there; of another one: why it stands lower."""
 
     @property
     def evidence_kinds(self) -> int:
@@ -92,12 +95,9 @@ def rank(findings: Iterable[Finding], changes: Sequence[Change], onset: datetime
         cause = causes[id(finding)]
         effects = tuple(other for other in merged if causes[id(other)] is finding)
         change = starting_change(finding, changes)
-        ranked.append(
-            Ranked(
-                finding=finding, change=change, effects=effects, explained_by=cause, why=_why(finding, cause, change)
-            )
-        )
-    return tuple(sorted(ranked, key=lambda item: _order(item, onset)))
+        ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
+    ranked.sort(key=lambda item: _order(item, onset))
+    return tuple(replace(item, why=_why(item, ranked[0])) for item in ranked)
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
@@ -142,7 +142,7 @@ def starting_change(finding: Finding, changes: Sequence[Change]) -> Change | Non
     """The change that started a finding: of its object or a related one, of a field that can, last before it began."""
     if finding.since is None:
         return None
-    pattern = re.compile(_CHANGED_FIELD.get(finding.fault, r""), re.IGNORECASE)
+    pattern = re.compile(_CHANGED_FIELD.get(finding.fault, _ANY_EDIT), re.IGNORECASE)
     objects = {finding.object, *finding.related}
     fitting = [
         change
@@ -177,9 +177,22 @@ def _order(item: Ranked, onset: datetime | None) -> tuple[object, ...]:
     )
 
 
-def _why(finding: Finding, cause: Finding | None, change: Change | None) -> str:
-    if cause is not None:
-        return f"it follows from {cause.fault} of {cause.object}"
-    stated = {3: "a server states it", 2: "its facts fit little else", 1: "it is a symptom that many faults share"}
-    started = f"; it began after a change: {change.text}" if change else ""
-    return f"nothing found explains it; {stated[finding.strength]}{started}"
+def _why(item: Ranked, first: Ranked) -> str:
+    if item.explained_by is not None:
+        return f"it follows from {item.explained_by.fault} of {spoken(item.explained_by.object)}"
+    stated = _STATED[item.finding.strength]
+    if item is first:
+        started = f"; it began after a change: {item.change.text}" if item.change else ""
+        return f"nothing found explains it; {stated}{started}"
+    if item.finding.strength < first.finding.strength:
+        return f"it is less sure: {stated}"
+    if len(item.effects) < len(first.effects):
+        return "fewer of the other findings follow from it"
+    if item.change is None and first.change is not None:
+        return "no change started it"
+    if item.evidence_kinds < first.evidence_kinds:
+        return "fewer independent kinds of evidence carry it"
+    return "it lies further from where the trouble began"
+
+
+_STATED = {3: "a server states it", 2: "its facts fit little else", 1: "it is a symptom that many faults share"}

@@ -23,6 +23,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 _TRACEBACK = "Traceback (most recent call last):"
 _PYTHON_LINKS = ("During handling of the above exception", "The above exception was the direct cause", _TRACEBACK)
+_PYTHON_ADDS = ("[SQL: ", "[parameters: ", "(Background on this error at: ")
+"""Lines that SQLAlchemy's errors go on with."""
 _PYTHON_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
 _JAVA_LINK = re.compile(r"(?:Caused by|Suppressed): |\.\.\. \d+ (?:more|common frames omitted)")
 _FRAME = re.compile(r'\s+(?:at \S|File "|from \S+:\d+)')
@@ -88,6 +90,8 @@ class Record:
         """A traceback ends with the error's own line; more tracebacks may be chained to it."""
         if not (self.open or self.error):
             return False
+        if self.error and line.startswith(_PYTHON_ADDS):
+            return True
         if self.open and _PYTHON_ERROR.match(line) and not line.startswith(_PYTHON_LINKS):
             self.error, self.open = line, False
             return True

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from srelab_lib.model import TimeWindow
 from srelab_lib.signals.edits import Edit, Row, applied, content, drift, edits_of, time_of, within
-from srelab_lib.signals.flatten import flatten, shortened
+from srelab_lib.signals.flatten import Flat, flatten, shortened
 from srelab_lib.signals.ownership import Raw, RawByKind, ref_of
 from srelab_lib.signals.spec_diff import difference
 from srelab_lib.signals.versions import VersionClock, last_known_write
@@ -40,9 +40,9 @@ def _lifetime(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
     meta = item.get("metadata") or {}
     created, deleted = time_of(meta.get("creationTimestamp")), time_of(meta.get("deletionTimestamp"))
     if within(created, window):
-        said = _said(item)
-        told = f": {said}" if said else ""
-        yield _row(kind, item, created, "created", None, said, f"{_named(kind, item)} created{told}")
+        images = ", ".join(_images(item))
+        told = f": {images}" if images else ""
+        yield _row(kind, item, created, "created", None, _said(item), f"{_named(kind, item)} created{told}")
     if within(deleted, window):
         yield _row(kind, item, deleted, "deleted", None, None, f"{_named(kind, item)} is being deleted")
 
@@ -51,10 +51,18 @@ def _said(item: Raw) -> str | None:
     """What an object says, in one line; of what runs pods, their images. None when it has been edited since."""
     if edits_of(item):
         return None
-    fields = flatten(applied(item) or content(item))
-    images = dict.fromkeys(f"image {value}" for path, value in fields.items() if path.endswith("].image"))
-    told = list(images) or [f"{path}={value}" for path, value in fields.items() if not path.startswith("metadata")]
+    told = _images(item) or [f"{path}={value}" for path, value in _came_as(item).items() if path[:8] != "metadata"]
     return shortened(", ".join(told) or "empty")
+
+
+def _images(item: Raw) -> list[str]:
+    """What it runs in its pods, unless that was edited since it came."""
+    fields = {} if edits_of(item) else _came_as(item)
+    return list(dict.fromkeys(f"image {value}" for path, value in fields.items() if path.endswith("].image")))
+
+
+def _came_as(item: Raw) -> Flat:
+    return flatten(applied(item) or content(item))
 
 
 def _edited(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:

@@ -26,7 +26,7 @@ def symptoms(s: Snapshot, ref: str) -> tuple[Fact, ...]:
     return (
         *_status_symptoms(s, ref),
         *risen_signals(s, ref, *USER_SIGNALS, *DEPENDENCY_SIGNALS),
-        *_access_symptoms(s, ref),
+        *failed_answers(s, ref),
     )
 
 
@@ -66,7 +66,7 @@ def risen_signals(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> 
     ]
 
 
-def _access_symptoms(s: Snapshot, ref: str) -> list[Fact]:
+def failed_answers(s: Snapshot, ref: str) -> list[Fact]:
     """Answers of the 5xx class in an access log, where they are more than FAILED_RATIO of the latest third."""
     statuses = access_statuses(s, ref)
     late = statuses[statuses.index >= pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))]

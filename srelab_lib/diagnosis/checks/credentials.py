@@ -51,7 +51,7 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="secret_rotated",
             object=hit.object,
-            summary=f"{spoken(hit.object)} is refused by a server: {whose} is not accepted",
+            summary=f"{spoken(hit.object)} is refused by a server that it logs in to",
             cause=f"{whose} is no longer accepted",
             facts=one_each(
                 [*hit.facts(), *(spec_fact(hit.object, setting=text) for _, text in held[:2]), *symptoms(s, hit.object)]

@@ -10,7 +10,14 @@ from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._facts import Check, Row, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, evident, matching
 from srelab_lib.diagnosis.checks._services import Net, net
-from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS, onsets_of, risen_signals, symptoms, users_are_fine
+from srelab_lib.diagnosis.checks._symptoms import (
+    USER_SIGNALS,
+    failed_answers,
+    onsets_of,
+    risen_signals,
+    symptoms,
+    users_are_fine,
+)
 from srelab_lib.model import Finding, Snapshot, spoken
 
 MANY = 5
@@ -109,10 +116,11 @@ def _error_lines(s: Snapshot) -> list[Row]:
 
 
 def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
-    """The lines of templates that the log did not have from its start, or all where users feel more errors than before.
+    """The lines of templates that the log did not have from its start, or all where users feel them.
 
     What a workload has logged from its start is a fault where it is seen to be unwell or was just changed; it is noise
-    where it is well, however much of it there is.
+    where it is well, however much of it there is. Beside many lines of success, users feel errors that rose, or that
+    fail their requests since a change.
     """
     if hit.dominant and not hit.risen:
         return hit if symptoms(s, hit.object) or _changed(s, hit) else None
@@ -121,7 +129,8 @@ def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
         first.setdefault(line["template"], line["time"])
     late = [line for line in hit.lines if first[line["template"]] > hit.log_start + (hit.log_end - hit.log_start) / 20]
     fresh = [item for item in by_workload(s, late) if item.risen and len(item.lines) >= MANY]
-    return fresh[0] if fresh else (hit if risen_signals(s, hit.object, *USER_SIGNALS) else None)
+    felt = risen_signals(s, hit.object, *USER_SIGNALS) or (_changed(s, hit) and failed_answers(s, hit.object))
+    return fresh[0] if fresh else (hit if felt else None)
 
 
 def _kind(line: Row) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, failures
-from srelab_lib.diagnosis.checks._facts import Check, earliest, of_namespace, one_each, rows, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, earliest, of_namespace, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._policies import policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
@@ -48,8 +49,8 @@ def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
                     *unwell,
                 ]
             ),  # fmt: skip
-            since=earliest(*(call.hits.first for call in calls), *_edits(s, service.ref)),
-            strength=3 if calls or unwell or _edits(s, service.ref, near.ref) or _in_ingress(s, service) else 2,
+            since=earliest(*(call.hits.first for call in calls), *_edited(s, service.ref)),
+            strength=3 if calls or unwell or _changes(s, service.ref, near.ref) or _in_ingress(s, service) else 2,
             related=tuple(dict.fromkeys([near.ref, *callers, *(call.caller for call in calls)])),
         )
 
@@ -80,10 +81,17 @@ def _call_facts(calls: list[Failure], limit: int = 2) -> list[Fact]:
     return [fact for call in calls[:2] for fact in call.hits.facts(limit)]
 
 
-def _edits(s: Snapshot, *refs: str) -> list[Any]:
-    """Times of changes of the objects in the window."""
+def _changes(s: Snapshot, *refs: str) -> list[Row]:
+    """Changes of the objects in the window, their creation among them."""
     df = s["changes"]
-    return [row["time"] for row in rows(df[df["object"].isin(refs)]) if row["time"] >= s.window.start]
+    return [row for row in rows(df[df["object"].isin(refs)]) if row["time"] >= s.window.start]
+
+
+def _edited(s: Snapshot, ref: str) -> list[datetime]:
+    """When a Service was edited; when it came, where it is as it came."""
+    found = _changes(s, ref)
+    edits = [row for row in found if re.search(r"selector|port", row["field"], re.IGNORECASE)]
+    return [row["time"] for row in edits or found]
 
 
 def _in_ingress(s: Snapshot, service: Service) -> bool:
@@ -172,7 +180,7 @@ def _port_finding(s: Snapshot, view: Net, service: Service, port: Mapping[str, A
                 *_call_facts(calls),
             ]
         ),  # fmt: skip
-        since=earliest(*(call.hits.first for call in calls), *_edits(s, service.ref)),
+        since=earliest(*(call.hits.first for call in calls), *_edited(s, service.ref)),
         strength=3 if strength == 3 else 2,
         related=tuple(
             dict.fromkeys(

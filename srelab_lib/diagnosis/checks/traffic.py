@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pandas as pd
 
@@ -16,7 +15,8 @@ from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, ri
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 FLOOD_FACTOR = 3.0
-LIMITED_RATIO = 0.05
+SPAN_SECONDS = 15
+"""In which the answers of an access log are counted."""
 _SATURATION = ("latency_p95_seconds", "error_ratio", "in_flight_requests", "waiting_requests", "cpu_throttled_ratio")
 
 _LIMITED = re.compile(
@@ -60,17 +60,22 @@ def _flood(s: Snapshot, ref: str) -> list[Fact]:
 
 
 def _access_flood(s: Snapshot, ref: str) -> Fact | None:
-    """Answers per minute in the access log, where the latest third has several times the first one's."""
+    """Answers of the access log, where the latest third of it has several times as many at once as the first one.
+
+    Spans without any are left out: before its users came a program was not at its usual rate.
+    """
     statuses = access_statuses(s, ref)
-    if len(statuses) < 100:
+    counts = statuses.sort_index().resample(f"{SPAN_SECONDS}s").count()
+    busy = counts[counts > 0]
+    third = len(busy) // 3
+    if len(statuses) < 100 or third * SPAN_SECONDS < 60:
         return None
-    third = timedelta(seconds=(statuses.index[-1] - statuses.index[0]).total_seconds() / 3)
-    early = int((statuses.index < statuses.index[0] + third).sum())
-    late = statuses.index[statuses.index > statuses.index[-1] - third]
-    if third.total_seconds() < 60 or len(late) < FLOOD_FACTOR * max(early, 10):
+    before, after = busy.iloc[:third].median(), busy.iloc[-third:].median()
+    if after < FLOOD_FACTOR * max(before, 1.0):
         return None
-    began = pd.Timestamp(late[0]).to_pydatetime(warn=False)
-    return metric_fact(ref, "access log", f"{early} answers in the first third of it, {len(late)} in the last", began)
+    began = busy.index[busy <= (before + after) / 2][-1] + pd.Timedelta(seconds=SPAN_SECONDS)
+    text = f"went from {before / SPAN_SECONDS:.2g} to {after / SPAN_SECONDS:.2g} answers/s"
+    return metric_fact(ref, "access log", text, pd.Timestamp(began).to_pydatetime(warn=False))
 
 
 def check_rate_limited(s: Snapshot) -> Iterator[Finding]:
