@@ -12,7 +12,7 @@ from srelab_lib.diagnosis import actions
 from srelab_lib.diagnosis.rank import rank
 from srelab_lib.diagnosis.verdict import judge
 from srelab_lib.faults import FAULTS
-from srelab_lib.model import Change, Fact, Finding, Snapshot, SourceInfo, TimeWindow
+from srelab_lib.model import Action, Change, Fact, Finding, Snapshot, SourceInfo, TimeWindow
 from srelab_lib.signals.frames import SCHEMAS, frame
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -26,10 +26,14 @@ def snapshot(kind: Any = "live", name: str = "kind-sre-lab") -> Snapshot:
     return Snapshot(source=SourceInfo(kind=kind, name=name), namespace="shop", window=window, tables=tables)
 
 
-def commands(fault: str, *, target: str = WEB, changes: tuple[Change, ...] = (), **source: Any) -> list[str]:
+def commands(fault: str, **about: Any) -> list[str]:
+    return [item.command for item in suggested(fault, **about)]
+
+
+def suggested(fault: str, *, target: str = WEB, changes: tuple[Change, ...] = (), **source: Any) -> tuple[Action, ...]:
     facts = (Fact(kind="status", object=target, text="t"),)
     ranked = rank([Finding(fault=fault, object=target, summary="s", cause="c", facts=facts, since=NOON)], changes)
-    return [item.command for item in actions.suggest(ranked[0], judge(ranked, (), ()), snapshot(**source))]
+    return actions.suggest(ranked[0], judge(ranked, (), ()), snapshot(**source))
 
 
 def limit(**fields: Any) -> Change:
@@ -50,6 +54,23 @@ def test_a_commit_is_reverted_and_a_revision_rolled_back() -> None:
     assert "git revert --no-edit 3f2a9c1d && git push" in commands("oom_killed", changes=(limit(commit="3f2a9c1d"),))
     undo = "kubectl --context kind-sre-lab -n shop rollout undo deployment/web"
     assert undo in commands("oom_killed", changes=(limit(revision="2"),))
+
+
+def test_an_edit_is_set_back_and_what_came_is_deleted() -> None:
+    port = limit(object="Service/shop/web", field="spec.ports[http].targetPort", old="8080", new="8081")
+    (fix, *_) = suggested("service_wrong_port", changes=(port,), target="Service/shop/web")
+    assert (fix.purpose, fix.command) == (
+        "Set spec.ports[http].targetPort back to 8080",
+        "kubectl --context kind-sre-lab -n shop edit service/web",
+    )
+    policy = limit(object="NetworkPolicy/shop/deny", field="created", old=None, new="all")
+    (fix, *_) = suggested("network_policy_blocks", changes=(policy,), target="NetworkPolicy/shop/deny")
+    assert fix.command == "kubectl --context kind-sre-lab -n shop delete networkpolicy/deny"
+
+
+def test_a_restart_is_not_rolled_back() -> None:
+    restart = limit(field="annotations[kubectl.kubernetes.io/restartedAt]", old=None, new="now", revision="2")
+    assert not any("undo" in command for command in commands("secret_rotated", changes=(restart,)))
 
 
 @pytest.mark.parametrize("old", ["1Mi; rm -rf /", "$(reboot)", "`id`", "1Mi\nreboot", "--all"])

@@ -79,6 +79,24 @@ def test_a_rollout_before_the_errors_is_named_and_weaker_than_them() -> None:
     assert "DISCOUNT" in finding.cause
 
 
+@pytest.mark.parametrize(("status", "faults"), [(500, ["exception_storm"]), (200, [])])
+def test_errors_of_new_pods_count_beside_many_answers_where_requests_fail(status: int, faults: list[str]) -> None:
+    """A busy program that fails a part of its requests since a rollout: what its log never was without, is no noise."""
+
+    def serve(data: dict[str, Any]) -> None:
+        for log in data["logs"]:
+            lines = []
+            for line in log["text"].split("\n"):
+                lines.append(line)
+                if " ERROR orders " in line:
+                    answer = f'{line.split()[0]} 10.0.0.9 - - "POST /orders HTTP/1.1"'
+                    lines += [f"{answer} {status} -", *[f"{answer} 200 -"] * 5]
+            log["text"] = "\n".join(lines)
+
+    s = recorded("exception_storm", serve, onsets=frame("onsets"))
+    assert [finding.fault for finding in found(s, (exceptions.check_exception_storm,))] == faults
+
+
 def test_a_rollout_that_went_well_is_no_finding() -> None:
     """The same rollout, and a program that goes on to report success."""
 

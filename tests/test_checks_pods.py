@@ -66,7 +66,7 @@ def test_nothing_is_found_on_what_lives_well(name: str) -> None:
 
 
 def test_causes_say_why() -> None:
-    assert told("oom_killed", CHECKS) == "the memory limit of container search is 24Mi"
+    assert told("oom_killed", CHECKS) == "container search needs more memory than its limit of 24Mi"
     assert told("crash_missing_env", CHECKS) == "environment variable ORDERS_DATABASE_URL is missing"
     assert "cannot be reached" in told("image_not_found", CHECKS)
     assert "is not valid" in told("image_not_found-name", CHECKS)

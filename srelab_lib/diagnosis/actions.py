@@ -23,6 +23,8 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "commit": re.compile(r"[0-9a-f]{7,64}"),
     "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
     "related": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
+    "account": re.compile(r"[-a-z0-9]{1,63}:[-.a-z0-9]{1,253}"),
+    "role": re.compile(r"[-.a-z0-9]{1,253}"),
     "behind": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
     "changed": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
     "added": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
@@ -53,6 +55,9 @@ _FIX: dict[str, tuple[tuple[str, str], ...]] = {
     "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
     "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$related"),),
     "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
+    "rbac_denied": (
+        ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
+    ),
     "service_missing": (("Make it, on the ports of the pods", "$kubectl expose deployment/$behind --name=$name"),),
     "network_policy_blocks": (_DELETE,),
     "quota_exceeded": (_DELETE,),
@@ -77,7 +82,7 @@ _COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
     "storage_class_missing": (("See which classes exist", "kubectl$context get storageclass"),),
     "ingress_class_missing": (("See which classes exist", "kubectl$context get ingressclass"),),
     "ingress_backend_missing": (("See which Services exist", "$kubectl get services"),),
-    "rbac_denied": (("See what the account may do", "$kubectl auth can-i --list"),),
+    "rbac_denied": (("See what the account may do", "$kubectl auth can-i --list --as=system:serviceaccount:$account"),),
     "webhook_unreachable": (
         ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
         ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
@@ -138,9 +143,17 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
     values["container"] = _container(top, snapshot)
     values["related"] = split_ref(top.finding.related[0])[2] if top.finding.related else ""
+    values |= _rights(top.finding.related)
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
     values |= _of_change(top.change, namespace) if top.change else {}
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
+
+
+def _rights(related: Iterable[str]) -> dict[str, str]:
+    """The account that lacks a right, and a Role that has it."""
+    named = {kind: (namespace, name) for kind, namespace, name in map(split_ref, related)}
+    namespace, account = named.get("ServiceAccount", ("", ""))
+    return {"account": f"{namespace}:{account}", "role": named.get("Role", ("", ""))[1]}
 
 
 def _of_change(change: Change, namespace: str) -> dict[str, str]:
@@ -180,8 +193,9 @@ def _container(top: Ranked, snapshot: Snapshot) -> str:
 def _fill(kind: str, templates: Iterable[tuple[str, str]], values: Mapping[str, str]) -> tuple[Action, ...]:
     actions = []
     for purpose, template in templates:
-        needed = set(Template(template).get_identifiers())
+        needed = {*Template(template).get_identifiers(), *Template(purpose).get_identifiers()}
         if needed <= values.keys():
             command = Template(template).substitute(values)
-            actions.append(Action(purpose=purpose, command=command, kind=kind))  # type: ignore[arg-type]
+            told = Template(purpose).substitute(values)
+            actions.append(Action(purpose=told, command=command, kind=kind))  # type: ignore[arg-type]
     return tuple(actions)

@@ -26,7 +26,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "image_wrong_arch": r"image",
     "crash_bad_command": r"command|args|image",
     "crash_missing_env": r"env|image|command|args",
-    "crash_app_exit": r"env|image|command|args|config|data",
+    "crash_app_exit": r"env|image|command|args|config|data|containers|volume|security",
     "dev_server_in_production": r"command|args|image|env",
     "readiness_probe_misconfigured": r"readiness|probe|port|image|command|args",
     "liveness_probe_misconfigured": r"liveness|probe|port|image|command|args",
@@ -155,10 +155,10 @@ def starting_change(finding: Finding, changes: Sequence[Change]) -> Change | Non
 
 
 def _directness(change: Change, finding: Finding) -> int:
-    """How near a change is to the finding: of its first-named field, of its own object, with a known old value."""
+    """How near a change is to the finding: of its own object, of its first-named field, with a known old value."""
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
-    return 4 * named + 2 * (change.object == finding.object) + (change.old is not None)
+    return 4 * (change.object == finding.object) + 2 * named + (change.old is not None)
 
 
 def _order(item: Ranked, onset: datetime | None) -> tuple[object, ...]:

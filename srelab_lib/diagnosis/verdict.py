@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
-from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence
+from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
 
 ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
@@ -52,7 +52,9 @@ def _because(top: Ranked) -> str:
     if change is None:
         return cause
     commit = f" (commit {change.commit[:7]})" if change.commit else ""
-    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {change.text}')}"
+    told = change.object == top.finding.object or split_ref(change.object)[2] in change.text
+    where = "" if told else f"{spoken(change.object)}, "
+    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {where}{change.text}')}"
 
 
 def _change_text(top: Ranked) -> str | None:
@@ -80,7 +82,8 @@ def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]
     rivals = [
         item for item in ranked[1:] if item.explained_by is None and item.finding.strength >= top.finding.strength
     ]
-    kinds = f"{top.evidence_kinds} independent kinds of evidence"
+    count = top.evidence_kinds
+    kinds = f"{count} independent kinds of evidence" if count > 1 else "one kind of evidence"
     if top.finding.strength == 1:
         return "low", f"only symptoms are seen, in {kinds}"
     if rivals:

@@ -19,7 +19,7 @@ from srelab_lib.lab.chaos_image import ImageBreak, proper_image
 from srelab_lib.lab.chaos_names import catalogue, named, recorded_only
 from srelab_lib.lab.chaos_rca import Report, analysed, first_change, proofs
 from srelab_lib.lab.chaos_scenarios import Scenario
-from srelab_lib.lab.chaos_signs import answering, baseline, damaged, healthy_since
+from srelab_lib.lab.chaos_signs import answering, baseline, damaged, healthy_since, signs
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.self_heal import self_healing
 from srelab_lib.lab.step import Phase, Progress, StepResult
@@ -96,12 +96,14 @@ class Experiment:
         self._break: Break = CommitBreak(scenario, scenario.edit) if scenario.edit else ImageBreak()
         self._damage_seconds = self._heal_seconds = 0.0
         self._since = datetime.now(UTC)
+        self._signs_before: frozenset[str] = frozenset()
 
     def wait(self) -> list[StepResult]:
         """A healthy while before the break."""
         with self._told() as results:
             self._phase.verify(baseline(self._kubectl, self._settings.baseline_seconds))
         self._since = healthy_since(self._kubectl) or self._since
+        self._signs_before = frozenset(signs(self._kubectl))
         return results
 
     def inject(self) -> list[StepResult]:
@@ -114,17 +116,19 @@ class Experiment:
         """Waits until the cluster shows it."""
         clock = time.monotonic()
         with self._told() as results, self._put_back_when_stopped():
-            self._phase.verify(damaged(self._kubectl, self.scenario.sign, self.scenario.lasting_seconds))
-        self._damage_seconds = max(time.monotonic() - clock - self.scenario.lasting_seconds, 0.0)
+            sign, seconds = self.scenario.sign, self.scenario.lasting_seconds
+            self._phase.verify(damaged(self._kubectl, sign, seconds, self._signs_before))
+        self._damage_seconds = max(time.monotonic() - clock - seconds, 0.0)
         return results
 
     def analyse(self) -> Report:
         """Runs 06_rca over a window that begins after the app was last unwell."""
-        folder = self._phase.folder / self.scenario.name
+        folder, now = self._phase.folder / self.scenario.name, datetime.now(UTC)
         with self._put_back_when_stopped():
             self.report = analysed(
                 folder,
-                self._minutes(),
+                self._minutes(now),
+                now,
                 self._settings.model,
                 self._settings.model_deadline_seconds,
                 self._progress,
@@ -174,9 +178,9 @@ class Experiment:
             "healed after s": round(self._heal_seconds, 1),
         }
 
-    def _minutes(self) -> int:
+    def _minutes(self, now: datetime) -> int:
         """Whole minutes since the app was well before the break, no more than MAX_MINUTES."""
-        lasted = (datetime.now(UTC) - self._since).total_seconds()
+        lasted = (now - self._since).total_seconds()
         return min(max(int(lasted // 60), 1), MAX_MINUTES)
 
     @contextmanager

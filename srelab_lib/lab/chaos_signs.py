@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,13 +31,21 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 Raw = dict[str, Any]
 
 
-def damaged(kubectl: Kubectl, sign: str, lasting_seconds: int) -> Step:
-    """The step: the cluster shows a sign, and has done so for a while."""
+def damaged(kubectl: Kubectl, sign: str, lasting_seconds: int, before: Collection[str] = ()) -> Step:
+    """The step: the cluster shows a sign, and has done so for a while.
+
+    Args:
+        kubectl: of the lab's cluster.
+        sign: a pattern on what `signs` yields.
+        lasting_seconds: how long ago it has to be seen for the first time.
+        before: signs of before the break: a restart of yesterday says nothing of it.
+    """
     first: list[tuple[float, str]] = []
 
     def observe() -> Observation:
         if not first:
-            first.extend((time.monotonic(), text[:160]) for text in signs(kubectl) if re.search(sign, text))
+            fresh = (text for text in signs(kubectl) if text not in before)
+            first.extend((time.monotonic(), text[:160]) for text in fresh if re.search(sign, text))
         if not first:
             return Observation(holds=False, text="no sign of it yet")
         since, text = first[0]

@@ -27,6 +27,8 @@ _PYTHON_ADDS = ("[SQL: ", "[parameters: ", "(Background on this error at: ")
 """Lines that SQLAlchemy's errors go on with."""
 _PYTHON_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
 _JAVA_LINK = re.compile(r"(?:Caused by|Suppressed): |\.\.\. \d+ (?:more|common frames omitted)")
+_WITHIN = re.compile(r'\s+(?:File "|raise\b|return\b|[~^]+$|[\w.]+ = \S+\()')
+"""What a log begins with that was cut in the middle of a Python traceback."""
 _FRAME = re.compile(r'\s+(?:at \S|File "|from \S+:\d+)')
 _GO_STARTS = ("panic: ", "fatal error: ", "goroutine ")
 _GO_LINKS = (*_GO_STARTS, "created by ", "[signal ", "exit status ", "runtime stack:")
@@ -113,7 +115,8 @@ def records(text: str) -> Iterator[Record]:
             continue
         if current is not None:
             yield current
-        current = Record(time=time, lines=[line], open=line.startswith(_TRACEBACK))
+        within = current is None and bool(_WITHIN.match(line))
+        current = Record(time=time, lines=[line], open=within or line.startswith(_TRACEBACK))
     if current is not None:
         yield current
 

@@ -75,6 +75,12 @@ _ADDRESSES = tuple(
         r"(?:remote host|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to(?! (?:remote )?host)) \(?<H>\b",
     )
 )
+_HELP = re.compile(
+    r"\b(?:(?:this error at|see|visit|refer to|read|more (?:at|on|details|info\w*)(?: \w+)?|docs?|documentation)"
+    r"(?: at)?:? \W?)https?://\S+",
+    re.IGNORECASE,
+)
+"""A page that explains the error, and is no address that the program called."""
 _ANY_CALL = re.compile(
     "|".join(pattern.pattern for pattern in _KINDS.values()) + r"|://|[a-z][\w.-]*:\d{2,5}\b", re.IGNORECASE
 )
@@ -110,6 +116,7 @@ class Failure:
 def addresses(text: str) -> list[Address]:
     """Hosts that a text names as something to connect to, in the order in which they stand."""
     found: dict[int, Address] = {}
+    text = _HELP.sub("", text)
     for pattern in _ADDRESSES:
         for match in pattern.finditer(text):
             address = _address(match.groupdict())

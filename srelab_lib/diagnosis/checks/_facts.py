@@ -26,6 +26,7 @@ Row = Mapping[str, Any]
 MAX_FACTS = 8
 """Facts of one finding: pods of one controller say the same thing."""
 
+_ASIDE = re.compile(r' \((?:File "[^"]*", line \d+(?:, in [^)]*)?|Background on this error at: [^)]*)\)')
 _QUIET_LEVELS = frozenset({"debug", "info"})
 
 
@@ -225,6 +226,6 @@ def first_seen(items: Iterable[Row]) -> datetime | None:
 
 
 def clipped(text: str, length: int = 200) -> str:
-    """One line of at most `length` characters, for a sentence; facts quote in full."""
-    line = " ".join(text.split())
+    """One line of at most `length` characters, without a traceback's frame, for a sentence; facts quote in full."""
+    line = _ASIDE.sub("", " ".join(text.split()))
     return line if len(line) <= length else f"{line[: length - 1]}…"

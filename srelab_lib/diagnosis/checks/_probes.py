@@ -16,6 +16,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     event_facts,
     events,
+    first_seen,
     in_window,
     live_containers,
     live_pods,
@@ -143,6 +144,19 @@ def wrong_question(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
     if kind == "exec" and (_WRONG_COMMAND.search(probe.message) or _always_fails(handler)):
         return f'its {probe.kind} probe\'s command "{" ".join(handler.get("command") or [])}" cannot succeed', []
     return _wrong_port(s, probe) if _UNHEARD.search(probe.message) else None
+
+
+def altered(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
+    """That the probe was changed before it failed, and nothing else of the program with it."""
+    ref, first = str(probe.row["object"]), first_seen(probe.failures)
+    df = s["changes"]
+    came = [row for row in rows(df[df["object"] == ref]) if row["revision"] and first and row["time"] <= first]
+    latest = [row for row in came if row["revision"] == came[-1]["revision"]]
+    own = [row for row in latest if f".{probe.kind}Probe" in row["field"]]
+    if not own or len(own) < len(latest):
+        return None
+    told = "; ".join(row["text"].removesuffix(f" (revision {row['revision']})") for row in own)
+    return f"the probe was changed, and the program was not: {told}", []
 
 
 def _always_fails(handler: dict[str, Any]) -> bool:

@@ -128,28 +128,49 @@ def check_rbac_denied(s: Snapshot) -> Iterator[Finding]:
     """Log lines and events: `User "system:serviceaccount:..." cannot list resource ...` of the pod's own account."""
     accounts = {str(pod["object"]): pod["service_account"] or "default" for pod in live_pods(s)}
     for ref, items, match in _refused(s, _DENIED):
-        yield _denied(ref, match, event_facts(items), first_seen(items), strength=3)
+        yield _denied(s, ref, match, event_facts(items), first_seen(items), strength=3)
     for hit in hits(s, _DENIED, quiet=True):
         told = _DENIED.search(str(hit.lines[-1]["message"]))
         own = told and (told["namespace"], told["account"]) == (s.namespace, accounts.get(hit.object))
         if told and own and hit.ongoing and hit.lines[-1]["level"] not in ("info", "debug"):
-            yield _denied(hit.object, told, hit.facts(), hit.first, strength=2)
+            yield _denied(s, hit.object, told, hit.facts(), hit.first, strength=2)
 
 
-def _denied(ref: str, match: re.Match[str], facts: Any, since: Any, *, strength: Any) -> Finding:
+def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any, *, strength: Any) -> Finding:
     group = f" in API group {match['group']}" if match["group"] else ""
     what = f"ServiceAccount {match['account']} may not {match['verb']} {match['resource']}{group}"
+    unbound = [name for name, role in raw_objects(s, "Role").items() if _allows(role, match)]
+    given = f"Role {unbound[0]} does, and nothing binds it to that account" if unbound else "a binding of it is missing"
     account = object_ref("ServiceAccount", match["namespace"], match["account"])
     return Finding(
         fault="rbac_denied",
         object=ref,
         summary=f"{spoken(ref)} is refused by the API server: {what}",
-        cause=what,
-        facts=one_each([*facts, spec_fact(ref, serviceAccountName=match["account"])]),
+        cause=f"no Role that is bound to ServiceAccount {match['account']} allows it: {given}",
+        facts=one_each(
+            [
+                *facts,
+                spec_fact(ref, serviceAccountName=match["account"]),
+                *(spec_fact(object_ref("Role", s.namespace, name), allows=_asked(match)) for name in unbound[:1]),
+            ]
+        ),  # fmt: skip
         since=since,
         strength=strength,
-        related=(account,),
+        related=(account, *(object_ref("Role", s.namespace, name) for name in unbound[:1])),
     )
+
+
+def _allows(role: Mapping[str, Any], match: re.Match[str]) -> bool:
+    """Whether a Role's rules let its subjects do what was refused."""
+    wanted = {"verbs": match["verb"], "resources": match["resource"], "apiGroups": match["group"] or ""}
+    return any(
+        all({value, "*"} & set(rule.get(part) or ()) for part, value in wanted.items())
+        for rule in role.get("rules") or ()
+    )
+
+
+def _asked(match: re.Match[str]) -> str:
+    return f"{match['verb']} {match['resource']}"
 
 
 CHECKS: tuple[Check, ...] = (

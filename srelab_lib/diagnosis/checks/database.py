@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srelab_lib.diagnosis.checks._calls import called
-from srelab_lib.diagnosis.checks._facts import Check, one_each
+from srelab_lib.diagnosis.checks._facts import Check, clipped, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
@@ -129,9 +129,9 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
 
 def _quote(rule: _Rule, hit: Hits) -> str:
     """The telling part of the latest line, from the words on."""
-    message = " ".join(str(hit.lines[-1]["message"]).split())
+    message = clipped(str(hit.lines[-1]["message"]), 2000)
     match = rule.words.search(message)
-    return message[match.start() :][:140] if match else message[:140]
+    return clipped(message[match.start() :] if match else message, 140)
 
 
 CHECKS: tuple[Check, ...] = (check_pool_exhausted, check_slow_query, check_db_lock, check_schema_mismatch)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, failures
-from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
+from srelab_lib.signals.quantity import quantity
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
@@ -27,6 +28,7 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
             continue
         calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
         callers = {call.caller for call in calls} | {item.ref for item in view.callers(service)}
+        callers -= {workload.ref for workload in service.workloads}
         unwell = [fact for ref in sorted(callers) for fact in symptoms(s, ref)]
         broken = _broken(s, service)
         if not broken or not (calls or unwell) or (not calls and not service.workloads):
@@ -127,9 +129,19 @@ def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
             named_or_only = call.address or len(view.references(view.workloads[call.caller])) == 1
             port = call.address.port if call.address else None
             offered = port in (None, *(item.get("port") for item in service.ports))
-            if named_or_only and offered and evident(s, call.hits) and not blocked(s, view, call):
+            itself = any(workload.ref == call.caller for workload in service.workloads)
+            itself = itself or _lost_patience(s, call)
+            if named_or_only and offered and not itself and evident(s, call.hits) and not blocked(s, view, call):
                 found.append((call, service, service.workloads[0].ref))
     return found
+
+
+def _lost_patience(s: Snapshot, call: Failure) -> bool:
+    """True when the caller's own time-out was lowered before its calls timed out: who is called is no slower for it."""
+    df = s["changes"]
+    own = df[(df["object"] == call.caller) & df["field"].str.contains(r"time_?out|deadline", case=False)]
+    numbers = [(row["time"], *(quantity(row[value] or "") for value in ("old", "new"))) for row in rows(own)]
+    return any(old and new and new < old and time <= call.hits.first for time, old, new in numbers)
 
 
 def _leaves(slow: list[tuple[Failure, Service, str]]) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._calls import addresses
-from srelab_lib.diagnosis.checks._facts import Check, Row, in_window, live_containers, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, evident, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
@@ -135,7 +135,7 @@ def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
 
 def _kind(line: Row) -> str:
     """`ZeroDivisionError: division by zero` of a line, or the line itself."""
-    message = " ".join(str(line["message"]).split())
+    message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
     plain = re.sub(r"^.{0,60}?\b(?:ERROR|CRITICAL|FATAL|error|level=\w+)\b\W*", "", message)
     return (match[0] if match else plain)[:160].strip()

@@ -98,7 +98,7 @@ def _cause(row: Row) -> str:
     limit = _limit(row)
     if limit is None:
         return f"container {row['container']} has no memory limit and its node ran out of memory"
-    return f"the memory limit of container {row['container']} is {limit}"
+    return f"container {row['container']} needs more memory than its limit of {limit}"
 
 
 def _node_events(s: Snapshot, items: list[Ending]) -> list[Row]:

@@ -92,7 +92,7 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="dns_failure",
             object=ref,
-            summary=f"{spoken(callers[0])} cannot resolve {names}, and the Service exists",
+            summary=f"{spoken(callers[0])} cannot resolve {names}, although the Service exists",
             cause=f"its pods ask other name servers: {own[0].text}" if own else "the cluster's DNS does not answer",
             facts=one_each([*(f for call in calls[:3] for f in call.hits.facts(2)), *own, *_dns_pods(s)]),
             since=min(call.hits.first for call in calls),

@@ -18,7 +18,7 @@ from srelab_lib.diagnosis.checks._facts import (
     log_fact,
     one_each,
 )
-from srelab_lib.diagnosis.checks._probes import LISTENS, Probe, failing, served, wrong_question
+from srelab_lib.diagnosis.checks._probes import LISTENS, Probe, altered, failing, served, wrong_question
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _SETTLED = timedelta(seconds=30)
@@ -51,7 +51,7 @@ def check_liveness_probe(s: Snapshot) -> Iterator[Finding]:
         probe = probes[0]
         ending = ended.get((probe.row["pod"], probe.row["container"]))
         kills = [kill for kill in probe_kills(s, ending) if "liveness" in kill["message"].lower()] if ending else []
-        wrong = wrong_question(s, probe) or _too_hasty(s, probe, ending, kills)
+        wrong = wrong_question(s, probe) or altered(s, probe) or _too_hasty(s, probe, ending, kills)
         if not wrong and not kills:
             continue
         why, facts = wrong or (f'the program stopped answering its liveness probe: "{clipped(probe.message)}"', [])

@@ -11,10 +11,12 @@ from srelab_lib.diagnosis.checks._calls import called
 from srelab_lib.diagnosis.checks._facts import Check, metric_fact, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import Net, net
-from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, symptoms
+from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
-FLOOD_FACTOR = 3.0
+FLOOD_FACTOR = 2.0
+LOGGED_FACTOR = 3.0
+"""What a log tells is less sure: a program may not log all of its answers."""
 SPAN_SECONDS = 15
 """In which the answers of an access log are counted."""
 _SATURATION = ("latency_p95_seconds", "error_ratio", "in_flight_requests", "waiting_requests", "cpu_throttled_ratio")
@@ -49,20 +51,29 @@ def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
             cause="there are several times as many requests as before",
             facts=one_each([*facts, *felt]),
             since=facts[0].time,
+            related=_callers(s, ref),
         )
+
+
+def _callers(s: Snapshot, ref: str) -> tuple[str, ...]:
+    view = net(s)
+    own = [service for service in view.services.values() if ref in {workload.ref for workload in service.workloads}]
+    return tuple(dict.fromkeys(caller.ref for service in own for caller in view.callers(service)))
 
 
 def _flood(s: Snapshot, ref: str) -> list[Fact]:
     """The rise of the request rate to FLOOD_FACTOR and more, by metrics, else by the access log."""
     risen = [row for row in onsets_of(s, ref, "request_rate") if row["after"] >= FLOOD_FACTOR * max(row["before"], 0.1)]
-    counted = None if risen else _access_flood(s, ref)
+    measured = not samples(s, ref, "request_rate").empty
+    counted = None if measured else _access_flood(s, ref)
     return risen_signals(s, ref, "request_rate") if risen else [counted] if counted else []
 
 
 def _access_flood(s: Snapshot, ref: str) -> Fact | None:
     """Answers of the access log, where the latest third of it has several times as many at once as the first one.
 
-    Spans without any are left out: before its users came a program was not at its usual rate.
+    Spans without any are left out: before its users came a program was not at its usual rate. Where good answers became
+    few, the program may only log its failures more than those.
     """
     statuses = access_statuses(s, ref)
     counts = statuses.sort_index().resample(f"{SPAN_SECONDS}s").count()
@@ -71,7 +82,8 @@ def _access_flood(s: Snapshot, ref: str) -> Fact | None:
     if len(statuses) < 100 or third * SPAN_SECONDS < 60:
         return None
     before, after = busy.iloc[:third].median(), busy.iloc[-third:].median()
-    if after < FLOOD_FACTOR * max(before, 1.0):
+    good = (statuses.sort_index() < 500).resample(f"{SPAN_SECONDS}s").sum()[counts > 0]
+    if after < LOGGED_FACTOR * max(before, 1.0) or good.iloc[-third:].median() < good.iloc[:third].median() / 2:
         return None
     began = busy.index[busy <= (before + after) / 2][-1] + pd.Timedelta(seconds=SPAN_SECONDS)
     text = f"went from {before / SPAN_SECONDS:.2g} to {after / SPAN_SECONDS:.2g} answers/s"
