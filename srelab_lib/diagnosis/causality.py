@@ -94,6 +94,8 @@ _UPWARD: frozenset[tuple[str, str]] = frozenset(
 """Pairs that run against the tiers: a probe that fails because the process is dead is not a wrong probe."""
 
 
+_OF_ONE_OBJECT: frozenset[tuple[str, str]] = frozenset({("retry_storm", "exception_storm")})
+"""A caller that tries too often fails by it; the errors of whom it calls may be why it tries again."""
 _LIFE = frozenset({"crash_app_exit", "container_killed"})
 """A process that ends: on the dependency itself it is the cause of `dependency_down`, on a caller it is the effect."""
 
@@ -104,6 +106,8 @@ def can_cause(cause: str, effect: str, *, same_object: bool) -> bool:
         return same_object
     if cause == "dependency_down" and effect in _LIFE:
         return not same_object
+    if (cause, effect) in _OF_ONE_OBJECT:
+        return same_object
     if (cause, effect) in _WITHIN_TIER or (cause, effect) in _UPWARD:
         return True
     if (effect, cause) in _UPWARD or (effect, cause) in _WITHIN_TIER:

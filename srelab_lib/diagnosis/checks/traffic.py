@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pandas as pd
 
 from srelab_lib.diagnosis.checks._calls import called
-from srelab_lib.diagnosis.checks._facts import Check, metric_fact, one_each
+from srelab_lib.diagnosis.checks._facts import Check, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
+from srelab_lib.signals.quantity import quantity
 
 FLOOD_FACTOR = 2.0
 LOGGED_FACTOR = 3.0
@@ -146,7 +147,9 @@ def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
         services = [x for item in view.references(workload) if (x := view.service(item.address))] if workload else []
         targets = list(dict.fromkeys(item.ref for service in services for item in service.workloads))
         louder = [fact for ref in [*targets, hit.object] for fact in risen_signals(s, ref, "request_rate")]
-        if len(hit.lines) < 10 or not louder or not hit.risen or not hit.ongoing or not evident(s, hit):
+        raised = _raised_retries(s, hit)
+        louder += raised
+        if len(hit.lines) < 10 or not louder or not (hit.risen or raised) or not evident(s, hit):
             continue
         yield Finding(
             fault="retry_storm",
@@ -157,6 +160,19 @@ def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
             since=hit.first,
             related=tuple(targets),
         )
+
+
+def _raised_retries(s: Snapshot, hit: Hits) -> list[Fact]:
+    """Changes that let the workload try more often, made before it did."""
+    df = s["changes"]
+    own = rows(df[(df["object"] == hit.object) & df["field"].str.contains(r"retr(?:y|ies)|attempts", case=False)])
+    raised = [row for row in own if row["time"] <= hit.first and _grew(row["old"], row["new"])]
+    return [Fact(kind="change", object=hit.object, text=row["text"], time=row["time"]) for row in raised]
+
+
+def _grew(old: str | None, new: str | None) -> bool:
+    before, after = quantity(old), quantity(new)
+    return before is not None and after is not None and after > before
 
 
 CHECKS: tuple[Check, ...] = (check_traffic_flood, check_rate_limited, check_retry_storm)
