@@ -88,6 +88,31 @@ def test_a_dead_dependency_is_the_effect_of_its_crash_and_the_cause_of_its_calle
     assert not explains(caller, down)
 
 
+def test_a_bad_revision_that_comes_back_began_with_its_return() -> None:
+    text = "service account changed from default to shop (revision 3, rolled back to revision 1)"
+    told, back = finding("service_account_missing", minute=-20), change("serviceAccountName", minute=0, text=text)
+    (again,) = rank([told], [back], start=NOON - timedelta(minutes=2))
+    assert (again.finding.since, again.change) == (NOON, back)
+    (first,) = rank([told], [back], start=NOON - timedelta(minutes=30))
+    assert (first.finding.since, first.change) == (told.since, None)
+
+
+def test_a_change_of_the_object_itself_comes_before_one_of_another() -> None:
+    own, other = change("containers[web].image"), change("containers[db].env[LEVEL]", DB, minute=-0.5)
+    (top,) = rank([finding("exception_storm", related=(DB,))], [own, other])
+    assert top.change is own
+
+
+def test_what_came_into_being_did_not_break_what_had_worked() -> None:
+    (top,) = rank([finding("service_missing")], [change("created", old=None, revision="")])
+    assert top.change is None
+
+
+def test_a_runner_up_says_why_it_is_one() -> None:
+    ranked = rank([finding("oom_killed", strength=3), finding("node_cordoned", "Node//a", strength=1)], ())
+    assert ranked[1].why == "it is less sure: it is a symptom that many faults share"
+
+
 def test_the_change_of_the_right_field_is_named() -> None:
     changes = (change("spec.template.env.COLOR", minute=-0.5), change("resources.limits.memory", minute=-1))
     top = rank([finding("oom_killed")], changes)[0]

@@ -30,7 +30,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     felt = user_onsets(onsets)
     began = min((onset.time for onset in felt if onset.time is not None), default=None)
     found, quiet = _run_checks(snapshot)
-    ranked = rank(found, changes, began)
+    ranked = rank(found, changes, began, snapshot.window.start)
     verdict = judge(ranked, onsets, snapshot.missing)
     evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(

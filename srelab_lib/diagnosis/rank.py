@@ -80,15 +80,21 @@ class Ranked:
         return len(kinds | {"change"}) if self.change else len(kinds)
 
 
-def rank(findings: Iterable[Finding], changes: Sequence[Change], onset: datetime | None = None) -> tuple[Ranked, ...]:
+def rank(
+    findings: Iterable[Finding],
+    changes: Sequence[Change],
+    onset: datetime | None = None,
+    start: datetime | None = None,
+) -> tuple[Ranked, ...]:
     """All findings merged and ordered, the root cause first.
 
     Args:
         findings: in any order; those of the same fault and object become one.
         changes: of the window, in any order.
         onset: when users or metrics first saw trouble; ties go to what began nearest to it.
+        start: of the window.
     """
-    merged = merge(findings)
+    merged = [_of_this_episode(finding, changes, start) for finding in merge(findings)]
     causes = {id(effect): _root(effect, merged) for effect in merged}
     ranked = []
     for finding in merged:
@@ -116,6 +122,14 @@ def _merge_group(group: list[Finding]) -> Finding:
     times = [finding.since for finding in group if finding.since is not None]
     related = dict.fromkeys(ref for finding in group for ref in finding.related)
     return replace(group[0], facts=tuple(facts.values()), since=min(times, default=None), related=tuple(related))
+
+
+def _of_this_episode(finding: Finding, changes: Sequence[Change], start: datetime | None) -> Finding:
+    """An event counts on where its ReplicaSet comes back: then it is the return that began this, not its first time."""
+    if start is None or finding.since is None or finding.since >= start:
+        return finding
+    returns = [c.time for c in changes if c.object == finding.object and "rolled back to" in c.text and c.time >= start]
+    return replace(finding, since=max(returns)) if returns else finding
 
 
 def _root(effect: Finding, findings: Sequence[Finding]) -> Finding | None:
