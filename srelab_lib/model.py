@@ -112,6 +112,8 @@ class Snapshot:
     tables: Mapping[str, pd.DataFrame]
     missing: tuple[Missing, ...] = ()
     seconds: float = 0.0
+    widened: bool = False
+    """Whether the window is twice the one that was asked for: what began lay at its left edge."""
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]

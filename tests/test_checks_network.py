@@ -174,3 +174,15 @@ def test_reads_how_clients_of_many_languages_fail(kind: str, host: str, port: st
     address = called(line, kind_of(line) or "failed")
     assert (kind_of(line) or "-") == kind
     assert (address.host if address else "-", str((address and address.port) or "-")) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("message", "hosts"),
+    [
+        ("QueuePool limit of size 1 reached (Background on this error at: https://sqlalche.me/e/21/3o7r)", []),
+        ("cannot reach http://rates:9000/v1, see https://docs.example.com/errors#12", ["rates"]),
+        ("see if http://rates:9000 answers", ["rates"]),
+    ],
+)
+def test_a_page_that_explains_an_error_was_not_called(message: str, hosts: list[str]) -> None:
+    assert [address.host for address in addresses(message)] == hosts

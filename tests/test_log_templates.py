@@ -216,6 +216,19 @@ def test_a_trace_that_is_cut_at_its_beginning_or_end_is_still_read() -> None:
     assert messages(*CHAINED[:3], "INFO: next")[-1] == "INFO: next" or len(messages(*CHAINED[:3])) == 1
 
 
+def test_a_log_that_begins_within_a_traceback_begins_with_its_error() -> None:
+    lines = ["    raise exc.TimeoutError(", "sqlalchemy.exc.TimeoutError: QueuePool limit of size 1", "GET / 500"]
+    assert messages(*lines) == lines[1:]
+    assert messages("    a banner", "next") == ["a banner", "next"]
+
+
+def test_what_a_library_adds_to_its_error_is_no_error_of_its_own() -> None:
+    error = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such column: tier"
+    added = ["[SQL: SELECT tier FROM customers]", "(Background on this error at: https://sqlalche.me/e/21/e3q8)"]
+    trace = ["Traceback (most recent call last):", '  File "a.py", line 1, in f', error]
+    assert messages(*trace, *added, "GET / 500") == [f'{error} (File "a.py", line 1, in f)', "GET / 500"]
+
+
 def test_an_error_of_several_lines_stays_together() -> None:
     lines = ["Traceback (most recent call last):", '  File "a.py", line 1, in f', "OperationalError: could not connect",
              "\tIs the server running on host?", "INFO: next"]  # fmt: skip

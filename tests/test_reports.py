@@ -130,7 +130,8 @@ def test_json_holds_the_verdict_and_what_carries_it() -> None:
     assert body["analysis"]["agrees"] is True
     assert [claim["status"] for claim in body["analysis"]["claims"]] == ["kept", "kept", "struck"]
     assert body["run"]["source"] == {"kind": "incident", "incident": "oom-memory-limit"}
-    assert body["run"]["window"] == {"start": "2026-01-31T11:55:00Z", "end": "2026-01-31T12:10:00Z", "minutes": 15.0}
+    window = {"start": "2026-01-31T11:55:00Z", "end": "2026-01-31T12:10:00Z", "minutes": 15.0, "widened": False}
+    assert body["run"]["window"] == window
     assert body["run"]["tokens"] == {"evidence": 412, "prompt": 1480, "output": 162}
 
 
@@ -142,6 +143,12 @@ def test_live_names_the_context() -> None:
 
 def test_without_seconds_of_its_own_a_run_took_what_its_parts_took() -> None:
     assert document(samples.oom(), samples.ANALYSIS, RunInfo())["run"]["seconds"] == pytest.approx(4.2 + 41.5)
+
+
+def test_a_window_that_was_widened_says_so() -> None:
+    diagnosis = samples.oom()
+    wide = replace(diagnosis, snapshot=replace(diagnosis.snapshot, widened=True))
+    assert ("twice what was asked for" in text(wide), "twice what was asked for" in text(diagnosis)) == (True, False)
 
 
 def test_no_model_means_no_analysis_and_a_line_that_says_what_to_run() -> None:

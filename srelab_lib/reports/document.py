@@ -267,6 +267,7 @@ def _run(diagnosis: Diagnosis, analysis: Analysis | None, run: RunInfo) -> Json:
             "start": rfc3339(snapshot.window.start),
             "end": rfc3339(snapshot.window.end),
             "minutes": round(snapshot.window.seconds / 60, 2),
+            "widened": snapshot.widened,
         },
         "seconds": round(took if run.seconds is None else run.seconds, 2),
         "tokens": {

@@ -79,10 +79,11 @@ def run_lines(body: Json) -> list[tuple[str, str]]:
     """Names and values of the last section."""
     run = body["run"]
     window, tokens = run["window"], run["tokens"]
+    wider = ", twice what was asked for: it began at the left edge" if window["widened"] else ""
     model = " ".join(part for part in (run["model"] or "none", run["digest"] or "") if part)
     return [
         ("Source", f"{where(body)}, namespace {run['namespace']}"),
-        ("Window", f"{window['start']} to {window['end']}, {window['minutes']:g} minutes"),
+        ("Window", f"{window['start']} to {window['end']}, {window['minutes']:g} minutes{wider}"),
         ("Took", f"{run['seconds']:g} seconds"),
         ("Model", model),
         ("Tokens", f"evidence {tokens['evidence']}, prompt {tokens['prompt']}, answer {tokens['output']}"),

@@ -76,6 +76,7 @@ def collect(connection: Connection, *, progress: Progress = lambda _: None) -> S
         tables=tables,
         missing=(*connection.missing, *objects.missing, *missing, *logs.missing, *alerts_missing, *git_missing),
         seconds=round(time.monotonic() - began, 3),
+        widened=window != connection.window,
     )
 
 
