@@ -68,6 +68,11 @@ def test_an_edit_is_set_back_and_what_came_is_deleted() -> None:
     assert fix.command == "kubectl --context kind-sre-lab -n shop delete networkpolicy/deny"
 
 
+def test_a_job_is_made_again_and_not_edited() -> None:
+    (fix, *_) = suggested("job_failed", target="Job/shop/migrate")
+    assert fix.command == "kubectl --context kind-sre-lab -n shop delete job/migrate"
+
+
 def test_a_restart_is_not_rolled_back() -> None:
     restart = limit(field="annotations[kubectl.kubernetes.io/restartedAt]", old=None, new="now", revision="2")
     assert not any("undo" in command for command in commands("secret_rotated", changes=(restart,)))

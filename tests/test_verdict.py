@@ -102,3 +102,5 @@ def test_confidence_falls_with_a_rival_and_with_few_kinds_of_evidence() -> None:
     assert judge(rank([oom(), rival], ()), (), ()).confidence == "medium"
     assert judge(rank([oom(strength=2)], ()), (), ()).confidence == "high"
     assert judge(rank([oom(strength=1)], ()), (ERRORS,), ()).confidence == "low"
+    lowered = Change(time=NOON, object=WEB, field="limits.memory", old="256Mi", new="10Mi", text="lowered")
+    assert judge(rank([oom(), rival], [lowered]), (), ()).confidence == "high", "what fails elsewhere is its own fault"

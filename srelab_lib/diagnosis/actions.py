@@ -38,6 +38,7 @@ _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $com
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
 _DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
 _EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
+_RENEW = ("Delete it and make it again, corrected: a Job cannot be edited", "$kubectl delete $kind/$name")
 _EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
 _FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
 
@@ -87,6 +88,7 @@ _COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
         ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
         ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
     ),
+    "hpa_no_metrics": (("See whether metrics are served", "kubectl$context get apiservices v1beta1.metrics.k8s.io"),),
     "argo_out_of_sync": (("See how it differs from git", "$kubectl get application/$name -o yaml"),),
 }  # fmt: skip
 
@@ -117,7 +119,7 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
     inspect = [_INSPECT_CRASH] if top.finding.fault in _CRASHES else [*_COMPARE.get(top.finding.fault, ())]
     inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
-    fix = _fill("fix", fixes, values) or _fill("fix", [_EDIT], values)
+    fix = _fill("fix", fixes, values) or _fill("fix", [_RENEW if kind == "job" else _EDIT], values)
     return (*fix, *_fill("verify", verify, values), *_fill("inspect", inspect, values))
 
 

@@ -79,9 +79,7 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
 
 def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:
     """From independent kinds of evidence and from rivals; never from what the model says of itself."""
-    rivals = [
-        item for item in ranked[1:] if item.explained_by is None and item.finding.strength >= top.finding.strength
-    ]
+    rivals = [item for item in ranked[1:] if item.finding.strength >= top.finding.strength and _rivals(top, item)]
     count = top.evidence_kinds
     kinds = f"{count} independent kinds of evidence" if count > 1 else "one kind of evidence"
     if top.finding.strength == 1:
@@ -92,6 +90,13 @@ def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]
     if top.evidence_kinds >= ENOUGH_KINDS or top.finding.strength == 3:
         return "high", kinds if top.finding.strength < 3 else f"a server states it; {kinds}"
     return "medium", kinds
+
+
+def _rivals(top: Ranked, other: Ranked) -> bool:
+    """Whether the other could be the root cause instead: what fails elsewhere, and for long, is a fault of its own."""
+    near = {top.finding.object, *top.finding.related} & {other.finding.object, *other.finding.related}
+    told = bool(top.effects or top.change)
+    return other.explained_by is None and bool(near or other.effects or other.change or not told)
 
 
 def _inconclusive(top: Ranked | None, felt: Sequence[Onset], deciding: Sequence[Missing]) -> Verdict:
