@@ -85,6 +85,21 @@ def test_a_rollback_without_a_trace_of_the_edit_has_the_time_of_the_event() -> N
     assert (times > pd.Timestamp("2026-11-25T02:21:06Z")).all()
 
 
+def test_a_rollback_is_dated_also_after_one_of_which_no_event_is_left() -> None:
+    raw = lists()
+    sets = {int(item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]): item for item in raw["ReplicaSet"]
+            if item["metadata"]["name"].startswith("shop-")}  # fmt: skip
+    history = sets[5]["metadata"]["annotations"]
+    history["deployment.kubernetes.io/revision"] = "7"
+    sets[4]["metadata"]["annotations"] |= {
+        "deployment.kubernetes.io/revision": "6", "deployment.kubernetes.io/revision-history": "2",
+    }  # fmt: skip
+    sets[4]["metadata"]["creationTimestamp"] = sets[5]["metadata"]["creationTimestamp"]
+    raw["Event"] = [event for event in raw["Event"] if sets[4]["metadata"]["name"] not in event.get("message", "")]
+    rows = changes(raw)
+    assert {f"{time:%H:%M:%S}" for time in rows.loc[rows["revision"] == "7", "time"]} == {"02:21:23"}
+
+
 def test_another_probe_is_one_row_that_went_and_one_that_came() -> None:
     assert of(SHOP, "containers[shop].readinessProbe.exec")[0]["text"].startswith(
         "readiness probe (exec) of container shop removed"

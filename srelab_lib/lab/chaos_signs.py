@@ -19,7 +19,7 @@ from srelab_lib.lab.step import Observation, Step
 IN_DEFAULT = ("--namespace", "default")
 PART = "app.kubernetes.io/part-of=broken-app"
 APPS = frozenset({"broken-app", "inventory"})
-DAMAGE_SECONDS = 150.0
+DAMAGE_SECONDS = 300.0
 BASELINE_ROUND = 15
 REQUESTS = 2
 QUIET = timedelta(seconds=60)

@@ -107,7 +107,8 @@ def _time(
     Then it was rolled back to. The edit of the Deployment says when, else the event that scaled the ReplicaSet up.
     """
     created = time_of(replicaset["metadata"].get("creationTimestamp"))
-    before = earlier[-1].time if earlier else None
+    # Events of a Deployment that is rolled out often are combined, so of some revisions nothing says when.
+    before = next((revision.time for revision in reversed(earlier) if revision.time), None)
     if created is None or before is None:
         return created
     if created >= before:
