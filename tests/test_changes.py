@@ -87,8 +87,8 @@ def test_a_rollback_without_a_trace_of_the_edit_has_the_time_of_the_event() -> N
 
 def test_a_rollback_is_dated_also_after_one_of_which_no_event_is_left() -> None:
     raw = lists()
-    sets = {int(item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]): item for item in raw["ReplicaSet"]
-            if item["metadata"]["name"].startswith("shop-")}  # fmt: skip
+    shop = [item for item in raw["ReplicaSet"] if item["metadata"]["name"].startswith("shop-")]
+    sets = {int(item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]): item for item in shop}
     history = sets[5]["metadata"]["annotations"]
     history["deployment.kubernetes.io/revision"] = "7"
     sets[4]["metadata"]["annotations"] |= {

@@ -247,10 +247,10 @@ def test_no_model_is_said_in_one_line(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [page, text])
-def test_the_chain_runs_from_change_to_users(make: Any) -> None:
+def test_the_chain_runs_from_the_change_on_in_order_of_time(make: Any) -> None:
     words = make(samples.oom())
     why = words.split("What else it could have been")[0].split("Why", 1)[1]
-    order = [why.index(part) for part in ("The memory limit", "cannot stay up", "is not ready", "Share of requests")]
+    order = [why.index(part) for part in ("The memory limit", "cannot stay up", "Share of requests", "is not ready")]
     assert order == sorted(order)
 
 

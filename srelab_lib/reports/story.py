@@ -15,26 +15,32 @@ USER_SIGNALS = {"error_ratio": 1, "latency_p95_seconds": 1, "request_rate": -1}
 
 
 class Step(NamedTuple):
-    """One link of the chain: what happened, when (`12:03:11` or nothing), and the evidence for it."""
+    """One link of the chain: what happened, when (RFC 3339, or None), and the evidence for it."""
 
     label: str
-    time: str
+    at: str | None
     text: str
     evidence: tuple[str, ...]
 
+    @property
+    def time(self) -> str:
+        """`12:03:11`, or nothing."""
+        return self.at[11:19] if self.at else ""
+
 
 def chain(body: Json) -> list[Step]:
-    """From the change to what users felt; empty when no fault was found."""
+    """The change first, then by time to what users felt; empty when no fault was found."""
     if body["verdict"]["outcome"] != "fault" or not body["candidates"]:
         return []
     top = body["candidates"][0]
     kinds = {item["id"]: item["kind"] for item in body["evidence"]}
     own = [name for name in top["evidence"] if kinds.get(name) != "change"]
-    steps = [Step("fault", _clock(top["since"]), f"{sentence(top['summary'])} {sentence(top['cause'])}", tuple(own))]
+    fault = Step("fault", top["since"], f"{sentence(top['summary'])} {sentence(top['cause'])}", tuple(own))
+    steps = sorted([fault, *_effects(body, top), *_felt(body)], key=lambda step: step.at or "~")
     if top["change"]:
         cited = tuple(name for name in top["evidence"] if kinds.get(name) == "change")
-        steps.insert(0, Step("change", _clock(top["change"]["time"]), sentence(_change(top["change"])), cited))
-    return [*steps, *_effects(body, top), *_felt(body)]
+        steps.insert(0, Step("change", top["change"]["time"], sentence(_change(top["change"])), cited))
+    return steps
 
 
 def _effects(body: Json, top: Json) -> list[Step]:
@@ -43,7 +49,7 @@ def _effects(body: Json, top: Json) -> list[Step]:
     for summary in top["effects"][:MAX_EFFECTS]:
         effect = by_summary.get(summary, {"since": None, "evidence": []})
         label = "effect of the change" if _came_with_the_change(effect, top) else "effect"
-        steps.append(Step(label, _clock(effect["since"]), sentence(summary), tuple(effect["evidence"])))
+        steps.append(Step(label, effect["since"], sentence(summary), tuple(effect["evidence"])))
     return steps
 
 
@@ -62,7 +68,7 @@ def _felt(body: Json) -> list[Step]:
         if found:
             onset = next((o for o in found if o["object"] == own), found[0])
             cited = tuple(e["id"] for e in body["evidence"] if e["kind"] == "metric" and _is_about(e, onset))
-            steps.append(Step("users", _clock(onset["time"]), sentence(onset_words(onset)), cited))
+            steps.append(Step("users", onset["time"], sentence(onset_words(onset)), cited))
     return steps
 
 
@@ -134,7 +140,3 @@ def where(body: Json) -> str:
 
 def _change(change: Json) -> str:
     return f"{change['text']} (commit {change['commit'][:7]})" if change["commit"] else str(change["text"])
-
-
-def _clock(time: str | None) -> str:
-    return time[11:19] if time else ""
