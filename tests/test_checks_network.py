@@ -164,6 +164,13 @@ def test_what_an_address_means() -> None:
     assert {host: view.meaning(addresses(f"http://{host}:80/")[0]) for host in meanings} == meanings
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2", 2.0), ("0.12", 0.12), ("500ms", 0.5), ("1m", 60.0), ("soon", None), (None, None)]
+)
+def test_a_time_out_as_settings_have_it(text: str | None, seconds: float | None) -> None:
+    assert dependencies._seconds(text) == seconds
+
+
 CALLS = [
     line.split("\t") for line in (DATA / "checks_b" / "calls.tsv").read_text().splitlines() if not line.startswith("#")
 ]

@@ -136,8 +136,9 @@ def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
 def _rolls_back(top: Ranked) -> bool:
     """A rollout that altered something; pods that were only replaced have no other revision to go back to."""
     change = top.change
-    altered = change is not None and bool(change.revision) and not re.search(r"^template$|restartedAt", change.field)
-    return altered and split_ref(change.object)[0].lower() in _CONTROLLERS if change else False
+    if change is None or not change.revision or re.search(r"^template$|restartedAt", change.field):
+        return False
+    return split_ref(change.object)[0].lower() in _CONTROLLERS
 
 
 def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -12,7 +13,6 @@ from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
-from srelab_lib.signals.quantity import quantity
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
@@ -129,9 +129,10 @@ def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
             named_or_only = call.address or len(view.references(view.workloads[call.caller])) == 1
             port = call.address.port if call.address else None
             offered = port in (None, *(item.get("port") for item in service.ports))
-            itself = any(workload.ref == call.caller for workload in service.workloads)
-            itself = itself or _lost_patience(s, call)
-            if named_or_only and offered and not itself and evident(s, call.hits) and not blocked(s, view, call):
+            own_doing = call.caller in {workload.ref for workload in service.workloads} or _lost_patience(s, call)
+            if own_doing or not (named_or_only and offered):
+                continue
+            if evident(s, call.hits) and not blocked(s, view, call):
                 found.append((call, service, service.workloads[0].ref))
     return found
 
@@ -140,8 +141,14 @@ def _lost_patience(s: Snapshot, call: Failure) -> bool:
     """True when the caller's own time-out was lowered before its calls timed out: who is called is no slower for it."""
     df = s["changes"]
     own = df[(df["object"] == call.caller) & df["field"].str.contains(r"time_?out|deadline", case=False)]
-    numbers = [(row["time"], *(quantity(row[value] or "") for value in ("old", "new"))) for row in rows(own)]
-    return any(old and new and new < old and time <= call.hits.first for time, old, new in numbers)
+    spans = [(row["time"], _seconds(row["old"]), _seconds(row["new"])) for row in rows(own)]
+    return any(old and new and new < old and time <= call.hits.first for time, old, new in spans)
+
+
+def _seconds(text: str | None) -> float | None:
+    """A time-out as settings have it: `2`, `0.5`, `500ms`, `2s`, `1m`; a bare number in whatever unit."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|m)?", text or "")
+    return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2], 1.0) if match else None
 
 
 def _leaves(slow: list[tuple[Failure, Service, str]]) -> set[str]:

@@ -30,7 +30,7 @@ _STOP_SECONDS = 40
 def check_readiness_probe(s: Snapshot) -> Iterator[Finding]:
     """Events Unhealthy of readiness probes where containers run and are not ready, against ports, log and Services."""
     for ref, probes in _by_object(_unready(s)).items():
-        judged = [(probe, wrong_question(s, probe)) for probe in probes]
+        judged = [(probe, wrong_question(s, probe) or altered(s, probe)) for probe in probes]
         probe, wrong = next(((p, w) for p, w in judged if w), judged[0])
         why, facts = wrong or (f'its readiness probe fails: "{clipped(probe.message)}"', [])
         yield Finding(

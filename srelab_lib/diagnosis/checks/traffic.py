@@ -49,7 +49,7 @@ def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
             fault="traffic_flood",
             object=ref,
             summary=f"{spoken(ref)} gets far more requests than before: {facts[0].text}",
-            cause="there are several times as many requests as before",
+            cause="there are more requests than it has capacity for",
             facts=one_each([*facts, *felt]),
             since=facts[0].time,
             related=_callers(s, ref),
@@ -86,7 +86,8 @@ def _access_flood(s: Snapshot, ref: str) -> Fact | None:
     good = (statuses.sort_index() < 500).resample(f"{SPAN_SECONDS}s").sum()[counts > 0]
     if after < LOGGED_FACTOR * max(before, 1.0) or good.iloc[-third:].median() < good.iloc[:third].median() / 2:
         return None
-    began = busy.index[busy <= (before + after) / 2][-1] + pd.Timedelta(seconds=SPAN_SECONDS)
+    calm = busy.iloc[:-third]
+    began = calm.index[calm <= (before + after) / 2][-1] + pd.Timedelta(seconds=SPAN_SECONDS)
     text = f"went from {before / SPAN_SECONDS:.2g} to {after / SPAN_SECONDS:.2g} answers/s"
     return metric_fact(ref, "access log", text, pd.Timestamp(began).to_pydatetime(warn=False))
 
