@@ -1,10 +1,12 @@
 """Makes the recorded incidents again, from nothing, on the lab's cluster.
 
-    python incidents/record.py                          # every incident, several at a time
+    python incidents/record.py                          # every incident that needs no Argo CD, several at a time
     python incidents/record.py oom-memory-limit healthy
 
 Each one gets a namespace of its own, deploys the app into it, lets it run, breaks it, waits until the damage shows, and
 records what the servers say. The namespace is deleted after it, unless it is `default`, where the app is healed.
+
+Incidents that are commits are made by name, one at a time, in the lab of 01 to 03: Argo CD rolls them out.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,11 @@ from scenarios import SCENARIOS, Scenario
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.prometheus import PrometheusClient
 from srelab_lib.errors import SrelabError
+from srelab_lib.lab import chaos_scenarios
+from srelab_lib.lab.applications import refresh
+from srelab_lib.lab.chaos_commit import APPLICATION, PREFIX, revert_all
+from srelab_lib.lab.git_clone import Clone, mirror
+from srelab_lib.lab.yaml_edit import with_field
 from srelab_lib.model import TimeWindow
 from srelab_lib.settings import LAB_CONTEXT
 from srelab_lib.sources.prometheus_service import find_prometheus
@@ -78,7 +85,18 @@ class Cluster:
 
 @contextmanager
 def namespace_for(scenario: Scenario) -> Iterator[Cluster]:
-    """A namespace with the healthy app in it; gone afterwards, or healed where it is `default`."""
+    """A namespace with the healthy app in it; gone afterwards, or healed where it is `default`.
+
+    For a commit it is the app as Argo CD has deployed it, and the commit is reverted.
+    """
+    if scenario.commit:
+        try:
+            yield Cluster("default")
+        finally:
+            with Clone() as clone:
+                revert_all(clone, print)
+            refresh(APPLICATION)
+        return
     cluster = Cluster(scenario.namespace or f"shop-{scenario.name}")
     own = cluster.namespace != "default"
     if own:
@@ -103,6 +121,19 @@ def manifests(cluster: Cluster) -> str:
     return yaml.safe_dump_all(objects)
 
 
+def push(scenario: chaos_scenarios.Scenario) -> None:
+    """Commits the one edit of a scenario of 07_chaos to what Argo CD deploys from."""
+    edit = scenario.edit
+    if edit is None:
+        raise RuntimeError(f"{scenario.name} is no commit")
+    path = f"{chaos_scenarios.FOLDER}/{edit.file}"
+    with Clone() as clone:
+        text = with_field(clone.read(path), edit.kind, edit.name, edit.path, edit.value)
+        clone.commit(PREFIX + scenario.subject, {path: text})
+        clone.push()
+    refresh(APPLICATION)
+
+
 def make(scenario: Scenario) -> str:
     """Makes one incident and records it; returns a line on it."""
     started = time.monotonic()
@@ -110,6 +141,8 @@ def make(scenario: Scenario) -> str:
         scenario.prepare(cluster)
         cluster.kubectl("rollout", "status", "deployment", "--timeout=240s")
         time.sleep(SETTLE_SECONDS + scenario.baseline_seconds)
+        if scenario.commit:
+            push(chaos_scenarios.BY_NAME[scenario.commit])
         scenario.inject(cluster)
         time.sleep(scenario.damage_seconds)
         end = datetime.now(UTC).replace(microsecond=0)
@@ -122,7 +155,8 @@ def make(scenario: Scenario) -> str:
 def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
     """Records one namespace over the window."""
     folder = HERE / scenario.name
-    with reader(scenario, namespace) as kubernetes:
+    with ExitStack() as stack:
+        kubernetes = stack.enter_context(reader(scenario, namespace))
         record(
             kubernetes=kubernetes,
             prometheus=metrics_of(kubernetes),
@@ -132,6 +166,7 @@ def save(scenario: Scenario, namespace: str, window: TimeWindow) -> Path:
             recorded_at=window.end,
             how=scenario.how,
             truth=json.loads(json.dumps(scenario.truth).replace("{ns}", namespace)),
+            repository=stack.enter_context(mirror()) if scenario.commit else None,
         )
     return folder
 
@@ -168,16 +203,16 @@ def reader(scenario: Scenario, namespace: str) -> Iterator[KubernetesClient]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Makes the incidents that are named, or all; 1 when one of them failed."""
+    """Makes the incidents that are named, or all that need no Argo CD; 1 when one of them failed."""
     parser = argparse.ArgumentParser(description="Makes the recorded incidents again on the lab's cluster.")
-    parser.add_argument("names", nargs="*", metavar="INCIDENT", help="default: all")
-    names = parser.parse_args(arguments).names
+    parser.add_argument("names", nargs="*", metavar="INCIDENT", help="default: all that need no Argo CD")
+    names = parser.parse_args(arguments).names or [item.name for item in SCENARIOS if not item.commit]
     known = {scenario.name: scenario for scenario in SCENARIOS}
     if unknown := set(names) - known.keys():
         parser.error(f"no incident {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     failed = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for future in [pool.submit(make, known[name]) for name in names or known]:
+        for future in [pool.submit(make, known[name]) for name in names]:
             try:
                 print(future.result(), flush=True)
             except (RuntimeError, SrelabError) as error:

@@ -42,6 +42,8 @@ class Scenario:
         truth: as tests and other programs read it.
         inject: breaks the app after the baseline.
         prepare: changes the app before its baseline.
+        commit: of 07_chaos the scenario that is pushed to git for Argo CD to roll out, instead of `inject`; the commits
+            are recorded too.
         restricted: it is recorded by an account that may read neither pods, logs nor events.
     """
 
@@ -53,6 +55,7 @@ class Scenario:
     baseline_seconds: int = BASELINE_SECONDS
     damage_seconds: int = DAMAGE_SECONDS
     namespace: str = ""
+    commit: str = ""
     restricted: bool = False
 
 
@@ -265,5 +268,18 @@ SCENARIOS: tuple[Scenario, ...] = (
             effects=["dependency_down", "exception_storm"],
         ),
         inject=_scale_to_zero,
+    ),
+    Scenario(
+        name="secret-missing",
+        namespace="default",
+        how="A commit gives the app the variables of a Secret that nobody has made; Argo CD rolls it out.",
+        truth=fault(
+            "secret_missing",
+            "the container takes variables from Secret shop-token, which does not exist",
+            ["shop-token"],
+            change="envFrom shop-token by a commit",
+            effects=["rollout_stuck", "bad_deploy"],
+        ),
+        commit="secret_missing",
     ),
 )
