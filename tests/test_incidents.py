@@ -99,6 +99,22 @@ def test_a_rollout_that_recreates_began_when_the_old_pods_were_told_to_end(diagn
     assert change.time == emptied
 
 
+def test_a_leak_began_where_the_memory_began_to_rise(diagnoses: dict[str, Diagnosis]) -> None:
+    diagnosis = diagnoses["memory-leak"]
+    (rise,) = (onset.time for onset in diagnosis.onsets if onset.signal == "memory_working_set_bytes")
+    since = diagnosis.verdict.since
+    assert rise
+    assert since
+    assert abs((since - rise).total_seconds()) <= 30
+
+
+def test_new_log_lines_are_on_the_timeline_where_a_rate_shows_the_trouble_late(
+    diagnoses: dict[str, Diagnosis],
+) -> None:
+    marks = diagnoses["error-storm"].timeline.marks
+    assert any(mark.kind == "log" and "DiscountError" in mark.text for mark in marks)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_effect_is_dated_before_its_cause(name: str, diagnoses: dict[str, Diagnosis]) -> None:
     steps = chain(document(diagnoses[name], None, RunInfo()))

@@ -72,6 +72,15 @@ def test_a_step_that_does_not_come_to_hold_fails_with_its_hint_and_stands_in_the
     ]
 
 
+def test_an_error_on_the_way_has_the_hint_of_its_step_too(tmp_path: Path) -> None:
+    def late(_: object) -> None:
+        raise SourceError("no answer within 180 s", hint="ask it by hand")
+
+    with pytest.raises(SourceError) as caught:
+        phase(tmp_path).ensure(Lamp().step(apply=late))
+    assert caught.value.hint == "ask it by hand\nlook for the switch"
+
+
 def test_an_observation_that_cannot_be_made_does_not_hold_and_says_why(tmp_path: Path) -> None:
     def unanswered() -> Observation:
         raise SourceError("nobody answers")

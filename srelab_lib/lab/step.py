@@ -192,6 +192,7 @@ class Phase:
             raise
         except SrelabError as error:
             note("failed", redact_text(error.message))
+            error.hint = "\n".join(dict.fromkeys(filter(None, (error.hint, step.hint))))
             raise
         finally:
             if note.result is not None:

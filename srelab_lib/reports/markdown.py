@@ -79,7 +79,7 @@ def _timeline(body: Json, figures: Mapping[str, str]) -> str:
     lines = [f"{mark.first[11:19]} {mark.kind:7} {shorten(mark.text, 160)}{_times(mark)}" for mark in told[:MAX_MARKS]]
     if len(told) > len(lines):
         lines.append(f"… {len(told) - len(lines)} more in report.json")
-    text = code_block("\n".join(lines)) if lines else "Nothing with a time of its own happened in the window."
+    text = code_block("\n".join(lines)) if lines else "No change, event, restart or new log line lies in the window."
     return f"## Timeline\n\n{_picture('timeline', figures)}\n\n{text}"
 
 

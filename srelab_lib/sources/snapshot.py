@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -53,7 +53,7 @@ def collect(connection: Connection, *, progress: Progress = lambda _: None) -> S
     began = time.monotonic()
     objects = read_objects(connection.kubernetes, connection.namespace, progress=progress)
     owned = owners(objects.by_kind)
-    window, measured, missing = _measured(connection, owned, progress)
+    window, rate, measured, missing = _measured(connection, owned, progress)
     until = window.end if connection.is_past else None
     pods = objects.by_kind.get("Pod", [])
     logs = read_logs(connection.kubernetes, pods, owned, window, until=until, progress=progress)
@@ -67,7 +67,7 @@ def collect(connection: Connection, *, progress: Progress = lambda _: None) -> S
         "changes": changes,
         "alerts": alerts,
         "logs": lines,
-        "log_templates": log_templates_table(lines, _onset(measured["onsets"], stated["events"], window)),
+        "log_templates": log_templates_table(lines, _onset(measured["onsets"], stated["events"], window, rate)),
     }
     return Snapshot(
         source=connection.info,
@@ -94,11 +94,11 @@ def _stated(objects: Objects, owned: Owners) -> Tables:
 
 def _measured(
     connection: Connection, owned: Owners, progress: Progress
-) -> tuple[TimeWindow, Tables, tuple[Missing, ...]]:
-    """Metrics and their onsets, and the window that they needed."""
+) -> tuple[TimeWindow, int, Tables, tuple[Missing, ...]]:
+    """Metrics and their onsets, the window that they needed, and the span of their rates in seconds."""
     window, prometheus = connection.window, connection.prometheus
     if prometheus is None:
-        return window, {"metrics": frame("metrics"), "onsets": frame("onsets")}, ()
+        return window, 0, {"metrics": frame("metrics"), "onsets": frame("onsets")}, ()
     # A recording holds the queries that were recorded, and no others.
     rate = connection.incident.rate_seconds if connection.incident else rate_seconds(prometheus, window)
     tables, missing = _metrics(connection, prometheus, owned, window, rate, progress)
@@ -107,8 +107,8 @@ def _measured(
         progress(f"the onset lies at the window's left edge: looking back to {wide.start:%H:%M:%S}")
         wider, still_missing = _metrics(connection, prometheus, owned, wide, rate, progress)
         if not still_missing or missing:
-            return wide, wider, still_missing
-    return window, tables, missing
+            return wide, rate, wider, still_missing
+    return window, rate, tables, missing
 
 
 def _metrics(
@@ -169,9 +169,12 @@ def _concerns(alert: dict[str, Any], namespace: str) -> bool:
     return labels.get("namespace", namespace) == namespace and not is_own_series(labels)
 
 
-def _onset(onsets: pd.DataFrame, events: pd.DataFrame, window: TimeWindow) -> datetime | None:
-    """What log templates are new against: the strongest change point, else the first warning of the window."""
+def _onset(onsets: pd.DataFrame, events: pd.DataFrame, window: TimeWindow, rate_seconds: int) -> datetime | None:
+    """What log templates are new against: the strongest change point, else the first warning of the window.
+
+    A rate shows late what has changed: by up to the span that it is taken over.
+    """
     if not onsets.empty and not onsets["began_before_window"].iloc[0]:
-        return onsets["time"].iloc[0].to_pydatetime()  # type: ignore[no-any-return]
+        return onsets["time"].iloc[0].to_pydatetime() - timedelta(seconds=rate_seconds)  # type: ignore[no-any-return]
     warned = events.loc[(events["type"] == "Warning") & (events["first_seen"] >= window.start), "first_seen"]
     return None if warned.empty else warned.min().to_pydatetime()

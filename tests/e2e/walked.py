@@ -87,7 +87,7 @@ def test_scenario_b_has_the_verdict_of_its_recording() -> None:
     assert live["run"]["source"]["kind"] == "live"
     assert live["verdict"]["outcome"] == recorded.outcome
     assert live["verdict"]["fault"] == recorded.fault
-    assert live["verdict"]["object"].split("/")[-1] == "broken-app"
+    assert live["verdict"]["object"] == recorded.object
     assert "10Mi" in live["verdict"]["change"]
 
 

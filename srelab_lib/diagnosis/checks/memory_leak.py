@@ -38,6 +38,7 @@ MIN_GROWTH_RATIO = 0.25
 RISING_STEPS_RATIO = 0.8
 LATE_SLOPE_RATIO = 0.35
 """A cache that fills flattens: the last third grows at least at this part of the whole ramp's slope."""
+FLAT_RATIO = 0.05
 HORIZON_SECONDS = 3600
 """What would take longer than this to reach its limit is no incident yet."""
 UNLIMITED_GROWTH_RATIO = 0.5
@@ -105,8 +106,16 @@ def _ramp(part: pd.DataFrame, limit_bytes: float | None) -> Ramp | None:
         return None
     if limit_bytes is not None and (limit_bytes - values[-1]) / slope > HORIZON_SECONDS:
         return None
-    return Ramp(start=times.iloc[0].to_pydatetime(warn=False), end=times.iloc[-1].to_pydatetime(warn=False),
-                first_bytes=float(values[0]), last_bytes=float(values[-1]), bytes_per_second=slope)  # fmt: skip
+    foot = _foot(values, growth)
+    return Ramp(start=times.iloc[foot].to_pydatetime(warn=False), end=times.iloc[-1].to_pydatetime(warn=False),
+                first_bytes=float(values[foot]), last_bytes=float(values[-1]),
+                bytes_per_second=_slope(seconds[foot:], values[foot:]))  # fmt: skip
+
+
+def _foot(values: Values, growth: float) -> int:
+    """Where the growth began: the last sample on the level of before, FLAT_RATIO of the growth above it at most."""
+    level = float(np.median(values[:3])) + FLAT_RATIO * growth
+    return int(np.flatnonzero(values[: -len(values) // 3] <= level)[-1]) if values[0] <= level else 0
 
 
 def _slope(seconds: Values, values: Values) -> float:
