@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import pandas as pd
-
 from srelab_lib.model import (
     Action,
     Analysis,
@@ -436,11 +434,6 @@ def many_series(count: int, *, name: str = "service-{}") -> Diagnosis:
 def with_marks(diagnosis: Diagnosis, marks: Iterable[TimelineMark]) -> Diagnosis:
     """The same with other marks."""
     return replace(diagnosis, timeline=Timeline(marks=tuple(marks), onset=diagnosis.timeline.onset))
-
-
-def frames_of(diagnosis: Diagnosis) -> Mapping[str, pd.DataFrame]:
-    """The tables of its snapshot."""
-    return diagnosis.snapshot.tables
 
 
 MARKDOWN_ATTACK = (

@@ -56,11 +56,6 @@ class PrometheusClient:
         """`{"version": ..., ...}`: also the cheapest question whether it answers at all."""
         return self._data("status/buildinfo", None, deadline)
 
-    def label_values(self, label: str, *, deadline: Deadline) -> list[str]:
-        """All values of a label, sorted as the server sorts them."""
-        data = self._envelope(f"label/{label}/values", None, deadline)
-        return [str(value) for value in data] if isinstance(data, list) else []
-
     def _data(self, endpoint: str, params: Params, deadline: Deadline) -> dict[str, Any]:
         data = self._envelope(endpoint, params, deadline)
         if not isinstance(data, dict):

@@ -7,8 +7,6 @@ decides whether the process lives, that decides what its callers see, and contro
 
 from __future__ import annotations
 
-from srelab_lib.faults import FAULTS
-
 _TIERS: tuple[str, ...] = (
     # 0: what surrounds the workload: nodes, storage, admission, what it names and does not exist
     """
@@ -113,8 +111,3 @@ def can_cause(cause: str, effect: str, *, same_object: bool) -> bool:
     if (effect, cause) in _UPWARD or (effect, cause) in _WITHIN_TIER:
         return False
     return TIER[cause] < TIER[effect]
-
-
-def unranked() -> set[str]:
-    """Fault ids without a tier: empty, or a fault was added and forgotten here."""
-    return FAULTS.keys() - TIER.keys()

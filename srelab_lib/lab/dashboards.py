@@ -212,7 +212,7 @@ def grafana_login(settings: DashboardsSettings) -> Step:
     return Step(
         title=f"Secret {PAGE.service} is there",
         expected="a user and a password",
-        reason="No password is in git: Grafana gets its own from the cluster.",
+        reason="No manifest in git holds a password: Grafana reads it from a Secret.",
         hint=f"kubectl --context {settings.context} -n {PAGE.namespace} describe secret {PAGE.service}",
         observe=observe,
         apply=apply,

@@ -13,7 +13,6 @@ JSON = "application/json"
 PLAIN = "text/plain; charset=utf-8"
 LOG = "text/plain"
 NOT_RECORDED = "NotRecorded"
-_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "&<>\u2028\u2029"}
 
 _REASONS = {
     400: "BadRequest",

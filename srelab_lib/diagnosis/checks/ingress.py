@@ -10,8 +10,6 @@ from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, one_e
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.model import Finding, Snapshot, object_ref, spoken
 
-_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-
 
 def check_class_missing(s: Snapshot) -> Iterator[Finding]:
     """Ingress.spec.ingressClassName against the IngressClasses."""
