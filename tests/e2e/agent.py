@@ -1,6 +1,6 @@
 """The Job in the cluster finds what a run on this machine finds, over the same window, and is no part of it.
 
-Not collected by `make test`, since it breaks something in the lab's namespace for a minute: pytest tests/e2e/agent.py
+Not collected by `make test`, since it breaks something in the lab's namespace for a minute; `.ci/run` runs it.
 The fault is a Deployment of its own, which Argo CD does not manage and so does not heal.
 """
 
