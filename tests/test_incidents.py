@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from scenarios import SCENARIOS
 
 from srelab_lib import collect, diagnose
 from srelab_lib.model import Diagnosis, Finding, RunInfo
@@ -44,6 +45,19 @@ def cited(finding: Finding, diagnosis: Diagnosis) -> str:
 
 def test_there_are_at_least_ten_incidents() -> None:
     assert len(NAMES) >= 10
+
+
+def test_every_scenario_is_recorded_and_every_recording_can_be_made_again() -> None:
+    assert [scenario.name for scenario in sorted(SCENARIOS, key=lambda scenario: scenario.name)] == NAMES
+
+
+def test_a_commit_that_was_rolled_out_is_named_with_its_diff(diagnoses: dict[str, Diagnosis]) -> None:
+    change = diagnoses["secret-missing"].candidates[0].change
+    assert change
+    assert re.fullmatch(r"[0-9a-f]{40}", change.commit)
+    assert re.search(r"^\+ .*shop-token", change.diff, re.MULTILINE)
+    fix = diagnoses["secret-missing"].actions[0]
+    assert fix.command == f"git revert --no-edit {change.commit} && git push"
 
 
 @pytest.mark.parametrize("name", NAMES)
