@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+from bad_server import sends, served
 
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.ollama import ChatReply
-from srelab_lib.errors import ModelError, SettingsError
+from srelab_lib.errors import DeadlineError, ModelError, SettingsError
 from srelab_lib.lab import bundle_parts
 from srelab_lib.lab.ai_engine import Engine, EngineSettings
 from srelab_lib.lab.model_answer import SCHEMA, Answer, Timed, answer_of
@@ -24,6 +25,7 @@ from srelab_lib.lab.model_store import OLLAMA_IMAGE, blobs, damaged, machine_sto
 from srelab_lib.lab.pod_store import PodStore
 from srelab_lib.lab.process import silent
 from srelab_lib.lab.step import PROJECT
+from srelab_lib.settings import LAB_CONTEXT
 
 FAKE = "srelab-test/parts:1"
 GIB = 2**30
@@ -274,3 +276,18 @@ def test_the_model_answers_in_its_schema_and_outlives_its_pod(engine: Engine) ->
     assert before["sentence"] == after["sentence"], "the most likely answer to one question is one"
     assert min(before["first_token_seconds"], before["tokens_per_second"]) > 0
     assert engine.loaded().observe().holds
+
+
+def test_an_overloaded_model_is_named_with_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walkthrough's `Read timed out`: a server that takes the question and has no time for it."""
+    with served(sends(b"", each=2.0)) as server:
+        place = {"cluster": {"server": server.url}, "user": {}, "context": {"cluster": "x", "user": "x"}}
+        named = {f"{key}s": [{"name": LAB_CONTEXT if key == "context" else "x", key: place[key]}] for key in place}
+        config = tmp_path / "config"
+        config.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", **named}), encoding="utf-8")
+        monkeypatch.setenv("KUBECONFIG", str(config))
+        monkeypatch.setattr("srelab_lib.lab.ai_engine.Deadline", lambda _: Deadline(1))
+        engine = Engine(EngineSettings())
+        with pytest.raises(DeadlineError, match="Read timed out: no complete answer within 1 s") as caught:
+            engine.ask(silent)
+    assert "pause_monitoring = True" in caught.value.hint

@@ -16,7 +16,7 @@ import pandas as pd
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.ollama import ChatReply, OllamaClient
-from srelab_lib.errors import ModelError, SettingsError
+from srelab_lib.errors import DeadlineError, ModelError, SettingsError
 from srelab_lib.lab import pods
 from srelab_lib.lab.applications import applications, argocd_installed
 from srelab_lib.lab.bundle_parts import MODEL
@@ -28,6 +28,7 @@ from srelab_lib.lab.step import PROJECT, Observation, Progress, Step, wait_for
 from srelab_lib.lab.ticking import ticking
 from srelab_lib.settings import LAB_CONTEXT, check_types
 
+SLOW = "the CPU is overloaded: pause_monitoring = True, or longer: answer_seconds"
 SERVICE = "ollama-svc"
 PORT = 80
 READY_SECONDS = 300.0
@@ -117,7 +118,7 @@ class Engine:
             title=f"{self.settings.model} answers in the schema ({when})",
             expected="JSON with resource, exit_code and sentence, and nothing else",
             reason="Only an answer whose form is certain can be read by code.",
-            hint="`Read timed out`: the CPU is overloaded. pause_monitoring = True, or longer: answer_seconds",
+            hint=SLOW,
             observe=observe,
             apply=lambda progress: self.answers.append((when, self.ask(progress))),
         )
@@ -147,9 +148,10 @@ class Engine:
         deadline = Deadline(self.settings.answer_seconds)
         with ticking(progress, f"waiting for {self.settings.model}"), self._client() as (client, timer):
             for last in (False, True):
-                reply = self._chat(client, question, schema, deadline)
                 try:
-                    return answer_of(reply, schema, timer)
+                    return answer_of(self._chat(client, question, schema, deadline), schema, timer)
+                except DeadlineError as error:
+                    raise DeadlineError(f"Read timed out: {error.message}", source=error.source, hint=SLOW) from error
                 except ModelError:
                     if last:
                         raise
