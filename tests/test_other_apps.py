@@ -32,6 +32,10 @@ def diagnosed(name: str) -> Diagnosis:
         return diagnose(collect(connection))
 
 
+def test_there_are_faults_and_controls() -> None:
+    assert {truth["outcome"] for truth in TRUTHS.values()} == {"fault", "no_fault"}
+
+
 @pytest.mark.parametrize("name", TRUTHS)
 def test_it_is_named_with_its_object_and_its_change(name: str) -> None:
     truth, diagnosis = TRUTHS[name], diagnosed(name)

@@ -14,6 +14,8 @@ from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.model import Action, Change, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
 
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+_OBJECT = re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?")
 _ALLOWED: dict[str, re.Pattern[str]] = {
     "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
     "kind": re.compile(r"[a-z]{1,63}"),
@@ -22,12 +24,12 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "old": re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?"),
     "commit": re.compile(r"[0-9a-f]{7,64}"),
     "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
-    "related": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
+    "related": _NAME,
     "account": re.compile(r"[-a-z0-9]{1,63}:[-.a-z0-9]{1,253}"),
-    "role": re.compile(r"[-.a-z0-9]{1,253}"),
-    "behind": re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"),
-    "changed": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
-    "added": re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
+    "role": _NAME,
+    "behind": _NAME,
+    "changed": _OBJECT,
+    "added": _OBJECT,
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
     "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
 }

@@ -200,6 +200,11 @@ def log_fact(row: Row) -> Fact:
     return Fact(kind="log", object=pod, text=f"{row['message'].strip()} ({where})", time=row["time"])
 
 
+def change_fact(row: Row) -> Fact:
+    """A row of `changes`, in its own words."""
+    return Fact(kind="change", object=row["object"], text=row["text"], time=row["time"])
+
+
 def metric_fact(ref: str, signal: str, text: str, time: datetime | None = None) -> Fact:
     """A measured value with its unit: `metric_fact(ref, "memory_working_set_bytes", "peak 9.8 MiB")`."""
     return Fact(kind="metric", object=ref, text=f"{signal} {text}", time=time)

@@ -14,6 +14,7 @@ from typing import Any
 
 from srelab_lib.diagnosis.checks._facts import (
     Row,
+    change_fact,
     event_facts,
     events,
     first_seen,
@@ -156,7 +157,7 @@ def altered(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
     if not own or len(own) < len(latest):
         return None
     told = "; ".join(row["text"].removesuffix(f" (revision {row['revision']})") for row in own)
-    return f"the probe was changed, and the program was not: {told}", []
+    return f"the probe was changed, and the program was not: {told}", [change_fact(row) for row in own]
 
 
 def _always_fails(handler: dict[str, Any]) -> bool:

@@ -140,23 +140,25 @@ def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any,
     group = f" in API group {match['group']}" if match["group"] else ""
     what = f"ServiceAccount {match['account']} may not {match['verb']} {match['resource']}{group}"
     unbound = [name for name, role in raw_objects(s, "Role").items() if _allows(role, match)]
-    given = f"Role {unbound[0]} does, and nothing binds it to that account" if unbound else "a binding of it is missing"
+    given = f"; Role {unbound[0]} does, and nothing binds it to that account" if unbound else ""
     account = object_ref("ServiceAccount", match["namespace"], match["account"])
+    roles = [object_ref("Role", s.namespace, name) for name in unbound[:1]]
+    asked = f"{match['verb']} {match['resource']}"
     return Finding(
         fault="rbac_denied",
         object=ref,
         summary=f"{spoken(ref)} is refused by the API server: {what}",
-        cause=f"no Role that is bound to ServiceAccount {match['account']} allows it: {given}",
+        cause=f"nothing that is bound to ServiceAccount {match['account']} allows it{given}",
         facts=one_each(
             [
                 *facts,
                 spec_fact(ref, serviceAccountName=match["account"]),
-                *(spec_fact(object_ref("Role", s.namespace, name), allows=_asked(match)) for name in unbound[:1]),
+                *(spec_fact(role, allows=asked) for role in roles),
             ]
         ),  # fmt: skip
         since=since,
         strength=strength,
-        related=(account, *(object_ref("Role", s.namespace, name) for name in unbound[:1])),
+        related=(account, *roles),
     )
 
 
@@ -167,10 +169,6 @@ def _allows(role: Mapping[str, Any], match: re.Match[str]) -> bool:
         all({value, "*"} & set(rule.get(part) or ()) for part, value in wanted.items())
         for rule in role.get("rules") or ()
     )
-
-
-def _asked(match: re.Match[str]) -> str:
-    return f"{match['verb']} {match['resource']}"
 
 
 CHECKS: tuple[Check, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from srelab_lib.diagnosis.checks._facts import Check, Row, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import evident, hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
@@ -56,7 +56,7 @@ def _follows(time: datetime, changed: datetime) -> bool:
 
 
 def _finding(fault: str, ref: str, change: Row, told: list[Fact], summary: str, related: tuple[str, ...]) -> Finding:
-    made = Fact(kind="change", object=ref, text=change["text"], time=change["time"])
+    made = change_fact(change)
     return Finding(
         fault=fault,
         object=ref,

@@ -13,6 +13,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
     api_time,
+    change_fact,
     clipped,
     in_window,
     log_fact,
@@ -164,7 +165,7 @@ def _edit(s: Snapshot, setting: _Setting, first: datetime) -> Fact | None:
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
     df = s["changes"]
     edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
-    told = [Fact(kind="change", object=ref, text=row["text"], time=row["time"]) for row in rows(edits)]
+    told = [change_fact(row) for row in rows(edits)]
     meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
     created, written = api_time(meta.get("creationTimestamp")), _written(meta)
     if not told and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):

@@ -11,6 +11,7 @@ from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
     api_time,
+    change_fact,
     clipped,
     condition_fact,
     conditions,
@@ -103,11 +104,7 @@ def _scaled_down(s: Snapshot, row: Row) -> list[Fact]:
     """What shows that there were replicas within the window; a rollout's old ReplicaSet going to 0 does not."""
     changes = s["changes"]
     altered = rows(changes[(changes["object"] == row["ref"]) & (changes["field"].astype(str).str.contains("replicas"))])
-    facts = [
-        Fact(kind="change", object=row["ref"], text=str(change["text"]), time=change["time"])
-        for change in altered
-        if str(change["new"]) == "0" and in_window(s, change["time"])
-    ]
+    facts = [change_fact(change) for change in altered if str(change["new"]) == "0" and in_window(s, change["time"])]
     said = [e for e in events(s, "ScalingReplicaSet", "SuccessfulDelete") if e["object"] == row["ref"]]
     last = [e for e in said if in_window(s, e["last_seen"])][-1:]
     down = [event for event in last if event["reason"] == "SuccessfulDelete" or _TO_ZERO.search(event["message"])]

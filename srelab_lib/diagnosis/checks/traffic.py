@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from srelab_lib.diagnosis.checks._calls import called
-from srelab_lib.diagnosis.checks._facts import Check, metric_fact, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
@@ -168,7 +168,7 @@ def _raised_retries(s: Snapshot, hit: Hits) -> list[Fact]:
     df = s["changes"]
     own = rows(df[(df["object"] == hit.object) & df["field"].str.contains(r"retr(?:y|ies)|attempts", case=False)])
     raised = [row for row in own if row["time"] <= hit.first and _grew(row["old"], row["new"])]
-    return [Fact(kind="change", object=hit.object, text=row["text"], time=row["time"]) for row in raised]
+    return [change_fact(row) for row in raised]
 
 
 def _grew(old: str | None, new: str | None) -> bool:
