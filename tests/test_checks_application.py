@@ -246,6 +246,19 @@ def test_a_saw_tooth_of_restarts_is_a_leak_in_each_life() -> None:
     assert len(leaking(_memory([*life, *life, *life]), 80 * MIB)) == 3
 
 
+def test_a_leak_of_a_pod_that_was_replaced_is_only_suspected_and_judged_by_its_own_limit() -> None:
+    def replace_pod(data: dict[str, Any]) -> None:
+        for pod in data["raw"]["Pod"]:
+            pod["metadata"]["name"] += "x"
+            pod["spec"]["containers"][0]["resources"]["limits"]["memory"] = "10Mi"
+
+    still, replaced = (
+        by_fault(found(recorded("memory_leak", alter), GROUP))["memory_leak"] for alter in (None, replace_pod)
+    )
+    assert (still.strength, replaced.strength) == (2, 1)
+    assert replaced.cause == still.cause
+
+
 @pytest.mark.parametrize(
     "values",
     [

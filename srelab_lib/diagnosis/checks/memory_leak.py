@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from srelab_lib.diagnosis.checks._facts import (
     grouped,
     in_window,
     live_containers,
+    live_pods,
     metric_fact,
     one_each,
     resource,
@@ -61,22 +62,44 @@ class Ramp:
     first_bytes: float
     last_bytes: float
     bytes_per_second: float
+    limit_bytes: float | None
+    """Of that process: a pod that was replaced may have had another one than its successor has."""
 
 
 def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
-    """memory_working_set_bytes: a robust slope that is still rising at the end, against memory_limit_bytes."""
+    """memory_working_set_bytes: a robust slope that is still rising at the end, against that pod's own limit.
+
+    Pods that are gone tell of a leak, too, but not why the pods of now die: only suspected, where no pod of now leaks.
+    """
     containers = {(row["object"], row["container"]): row for row in live_containers(s)}
-    limits = s["metrics"][s["metrics"]["signal"] == "memory_limit_bytes"]
+    here, limits = {pod["pod"] for pod in live_pods(s)}, _limits(s)
     used = s["metrics"][(s["metrics"]["signal"] == "memory_working_set_bytes") & s["metrics"]["container"].notna()]
     for (ref, container), group in used.groupby(["object", "container"], sort=True):
         row = containers.get((ref, container))
         if row is None or row["restart_count"] is None:
             continue
-        measured = limits.loc[(limits["object"] == ref) & (limits["container"] == container), "value"].max()
-        limit = row["memory_limit_bytes"] or (float(measured) if measured == measured and measured > 0 else None)
-        ramps = [ramp for _, samples in group.groupby("pod", sort=True) for ramp in leaking(samples, limit)]
-        if ramps:
-            yield _finding(str(ref), row, ramps, limit)
+        by_pod = {
+            str(pod): leaking(memory, limits.get((str(pod), str(container)))) for pod, memory in group.groupby("pod")
+        }
+        gone = [ramp for pod, ramps in by_pod.items() if pod not in here for ramp in ramps]
+        present = [ramp for pod, ramps in by_pod.items() if pod in here for ramp in ramps]
+        if gone or present:
+            yield _finding(str(ref), row, [*_by_end(gone), *_by_end(present)], strength=2 if present else 1)
+
+
+def _by_end(ramps: list[Ramp]) -> list[Ramp]:
+    return sorted(ramps, key=lambda ramp: ramp.end)
+
+
+def _limits(s: Snapshot) -> dict[tuple[str, str], float]:
+    """The memory limit of each pod's container, in bytes: as its spec has it, or as it was measured before it went."""
+    df = s["metrics"]
+    df = df[(df["signal"] == "memory_limit_bytes") & df["container"].notna() & (df["value"] > 0)]
+    measured = {
+        (str(pod), str(name)): float(rows["value"].max()) for (pod, name), rows in df.groupby(["pod", "container"])
+    }
+    stated = {(row["pod"], row["container"]): row["memory_limit_bytes"] for row in live_containers(s)}
+    return {**measured, **{key: limit for key, limit in stated.items() if limit}}
 
 
 def leaking(samples: pd.DataFrame, limit_bytes: float | None) -> list[Ramp]:
@@ -109,7 +132,7 @@ def _ramp(part: pd.DataFrame, limit_bytes: float | None) -> Ramp | None:
     foot = _foot(values, growth)
     return Ramp(start=times.iloc[foot].to_pydatetime(warn=False), end=times.iloc[-1].to_pydatetime(warn=False),
                 first_bytes=float(values[foot]), last_bytes=float(values[-1]),
-                bytes_per_second=_slope(seconds[foot:], values[foot:]))  # fmt: skip
+                bytes_per_second=_slope(seconds[foot:], values[foot:]), limit_bytes=limit_bytes)  # fmt: skip
 
 
 def _foot(values: Values, growth: float) -> int:
@@ -124,7 +147,7 @@ def _slope(seconds: Values, values: Values) -> float:
     return float(np.median((values[j] - values[i]) / (seconds[j] - seconds[i]))) if len(values) > 1 else 0.0
 
 
-def _finding(ref: str, row: Row, ramps: list[Ramp], limit: float | None) -> Finding:
+def _finding(ref: str, row: Row, ramps: list[Ramp], strength: Literal[1, 2]) -> Finding:
     last = ramps[-1]
     words = f"from {last.first_bytes / MIB:.1f} MiB to {last.last_bytes / MIB:.1f} MiB"
     rate = f"{last.bytes_per_second * 60 / MIB:.2f} MiB per minute"
@@ -139,7 +162,7 @@ def _finding(ref: str, row: Row, ramps: list[Ramp], limit: float | None) -> Find
         )  # fmt: skip
         for r in ramps[-3:]
     ]
-    bound = f", its limit is {limit / MIB:.0f} MiB" if limit else ""
+    bound = f", its limit is {last.limit_bytes / MIB:.0f} MiB" if last.limit_bytes else ""
     return Finding(
         fault="memory_leak",
         object=ref,
@@ -147,6 +170,7 @@ def _finding(ref: str, row: Row, ramps: list[Ramp], limit: float | None) -> Find
         cause=f"its memory grows by {rate} and does not come back{bound}",
         facts=one_each([*facts, *_ended(ref, row)]),
         since=ramps[0].start,
+        strength=strength,
     )
 
 
