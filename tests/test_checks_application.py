@@ -268,8 +268,9 @@ def test_a_leak_of_a_pod_that_was_replaced_is_only_suspected_and_judged_by_its_o
         [20.0, 60.0, 90.0, 20.0, 60.0, 90.0],
         [20.0 + (40.0 if n > 20 else 0.0) for n in range(40)],
         [20.0 + 0.02 * n for n in range(400)],
+        [4.0] * 3 + [47.0 + 0.2 * n for n in range(40)],
     ],
-    ids=["flat", "warm-up that flattens", "waves", "too short", "one step", "hours from its limit"],
+    ids=["flat", "warm-up that flattens", "waves", "too short", "one step", "hours from its limit", "a start, seen"],
 )
 def test_memory_that_does_something_else_does_not_leak(values: list[float]) -> None:
     assert leaking(_memory(values), 100 * MIB) == []

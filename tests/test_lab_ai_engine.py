@@ -18,10 +18,20 @@ from bad_server import sends, served
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.ollama import ChatReply
 from srelab_lib.errors import DeadlineError, ModelError, SettingsError
-from srelab_lib.lab import bundle_parts
+from srelab_lib.lab import bundle, bundle_parts
 from srelab_lib.lab.ai_engine import Engine, EngineSettings
 from srelab_lib.lab.model_answer import SCHEMA, Answer, Timed, answer_of
-from srelab_lib.lab.model_store import OLLAMA_IMAGE, blobs, damaged, machine_store, manifest_path, obtain, plain
+from srelab_lib.lab.model_store import (
+    OLLAMA_IMAGE,
+    blobs,
+    damaged,
+    machine_store,
+    manifest_path,
+    obtain,
+    plain,
+    read_manifest,
+    weights_digest,
+)
 from srelab_lib.lab.pod_store import PodStore
 from srelab_lib.lab.process import silent
 from srelab_lib.lab.step import PROJECT
@@ -244,6 +254,28 @@ def test_a_blob_of_the_right_size_and_wrong_contents_is_found_in_the_pod(engine:
     file.write_bytes(good)
     inside.copy_in(store, FAKE, silent)
     assert inside.lacking(inside.manifest(FAKE)) == []
+
+
+@pytest.mark.cluster
+def test_a_model_of_a_file_is_made_again_where_its_blob_was_cut(engine: Engine) -> None:
+    step = engine.loaded()
+    blob = weights_digest(engine.store.manifest(engine.settings.model)).replace(":", "-")
+    engine.store._sh(f"cd /models/blobs && rm {blob} && printf short > {blob}")
+    assert f"not whole: blobs/{blob}" in step.observe().text
+    assert step.apply is not None
+    step.apply(silent)
+    assert step.observe().holds, step.observe().text
+
+
+@pytest.mark.cluster
+def test_a_bundle_is_loaded_into_the_volume(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(store_of(tmp_path / "own", seed=str(time.time()))))
+    folder = tmp_path / "bundle"
+    bundle.create(folder, silent, images=[], model=FAKE, wheels=False)
+    bundle.load(folder, silent)
+    manifest = engine.store.manifest(FAKE)
+    assert manifest == read_manifest(folder / bundle_parts.MODEL, FAKE)
+    assert engine.store.lacking(manifest) == []
 
 
 @pytest.mark.cluster

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,9 +18,10 @@ from srelab_lib.errors import SettingsError
 from srelab_lib.lab import egress, pods
 from srelab_lib.lab.airgap import CONNECTIONS, AirgapProof, AirgapSettings, judged, namespaces
 from srelab_lib.lab.airgap_probes import OUTSIDE, OUTSIDE_PORT, Target, from_node, outside
-from srelab_lib.lab.images import nodes
+from srelab_lib.lab.images import nodes, side_loaded
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.process import run, silent
+from srelab_lib.lab.step import Phase
 
 CONTROL, INTERNET, API = "a machine beside the nodes", "the internet", "the cluster's own API"
 KILLED = """
@@ -180,7 +182,7 @@ spec:
     metadata: {{labels: {{app: web}}}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [{{name: web, image: "{image}", imagePullPolicy: Never, command: [sleep, "600"]}}]
+      containers: [{{name: web, image: "{image}", imagePullPolicy: {policy}, command: [sleep, "600"]}}]
 """
 
 
@@ -189,7 +191,7 @@ def test_a_restart_waits_for_new_pods_and_a_missing_image_is_told(cluster: Kubec
     namespace = "srelab-restart-test"
     cluster("create", "namespace", namespace)
     try:
-        cluster.apply(DEPLOYMENT.format(namespace=namespace, image="busybox:1.35"))
+        cluster.apply(DEPLOYMENT.format(namespace=namespace, image="busybox:1.35", policy="Never"))
         status = ("rollout", "status", "deployment/web", "--namespace", namespace, "--timeout=60s")
         cluster(*status, timeout_seconds=70)
         before = {item["metadata"]["uid"] for item in pods.lasting(cluster, namespace)}
@@ -198,10 +200,37 @@ def test_a_restart_waits_for_new_pods_and_a_missing_image_is_told(cluster: Kubec
         assert not before & {item["metadata"]["uid"] for item in after}
         assert all(pods.ready(item) for item in after)
         assert pods.outdated(cluster, [namespace]) == []
-        cluster.apply(DEPLOYMENT.format(namespace=namespace, image="srelab-never-loaded:1"))
-        until = time.monotonic() + 30
-        while not (found := pods.outdated(cluster, [namespace])) and time.monotonic() < until:
-            time.sleep(0.5)
-        assert {item.reason for item in found} == {"ErrImageNeverPull"}
+        cluster.apply(DEPLOYMENT.format(namespace=namespace, image="srelab-never-loaded:1", policy="Never"))
+        assert waiting_for(cluster, namespace) == {"ErrImageNeverPull"}
     finally:
         cluster("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.mark.cluster
+def test_an_image_that_no_node_has_is_side_loaded_and_its_pods_come_up(cluster: Kubectl, tmp_path: Path) -> None:
+    namespace, image = "srelab-pull-test", "srelab-pull-test:1"
+    file = f"FROM busybox:1.35\nLABEL made={time.time()}\n"
+    run("docker", "build", "-q", "-t", image, "-", stdin=file, timeout_seconds=60)
+    cluster("create", "namespace", namespace)
+    try:
+        cluster.apply(DEPLOYMENT.format(namespace=namespace, image=image, policy="IfNotPresent"))
+        assert waiting_for(cluster, namespace) <= {"ErrImagePull", "ImagePullBackOff"}
+        phase = Phase("cure", tmp_path, progress=silent)
+        done = [phase.ensure(step).status for step in (side_loaded([image]), pods.up_to_date(cluster, [namespace]))]
+        assert done == ["done", "done"]
+        status = ("rollout", "status", "deployment/web", "--namespace", namespace, "--timeout=60s")
+        cluster(*status, timeout_seconds=70)
+    finally:
+        cluster("delete", "namespace", namespace, "--wait=false")
+        for node in nodes():
+            run("docker", "exec", node, "crictl", "rmi", image, timeout_seconds=30, accepted=(0, 1))
+        run("docker", "rmi", "--force", image, timeout_seconds=30, accepted=(0, 1))
+
+
+def waiting_for(cluster: Kubectl, namespace: str) -> set[str]:
+    """Why pods of the namespace wait, once they do."""
+    until = time.monotonic() + 60
+    while not (found := pods.outdated(cluster, [namespace])) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert found
+    return {item.reason for item in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from srelab_lib.errors import SourceError
-from srelab_lib.lab import bundle, bundle_lock, bundle_parts, image_list
+from srelab_lib.lab import bundle, bundle_lock, bundle_parts, image_list, model_store
 from srelab_lib.lab import images as images_module
 from srelab_lib.lab.image_list import PROBE_IMAGE
 from srelab_lib.lab.images import local_id
@@ -160,6 +161,39 @@ def test_a_lock_that_cannot_be_right_is_refused(tmp_path: Path, change: dict[str
 def test_a_folder_without_a_lock_is_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bundle.main(["verify", str(tmp_path)]) == 1
     assert "there is no bundle" in capsys.readouterr().err
+
+
+def test_a_model_of_a_bundle_is_made_once_and_replaced_whole(
+    tmp_path: Path, ours: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = os.environ.get("SRELAB_MODEL_FILE", "")
+    if not file:
+        pytest.skip("SRELAB_MODEL_FILE names no model")
+    if not local_id(OLLAMA_IMAGE):
+        pytest.skip(f"{OLLAMA_IMAGE} is not in this machine's engine")
+    made_of: list[str] = []
+    obtain = model_store.obtain
+
+    def counted(model: str, store: Path, progress: Any, *, model_file: str = "") -> None:
+        made_of.append(model)
+        obtain(model, store, progress, model_file=model_file)
+
+    monkeypatch.setattr(model_store, "obtain", counted)
+
+    def created(model: str) -> bundle_lock.Lock:
+        return bundle.create(tmp_path, silent, images=[], model=model, model_file=file, wheels=False)
+
+    lock = created("srelab-bundle-test:1")
+    weights = max(lock.having("model"), key=lambda entry: entry.bytes)
+    assert weights.sha256 == model_store.sha256(Path(file))
+    assert created("srelab-bundle-test:1") == lock
+    (tmp_path / weights.file).write_bytes(b"cut")
+    assert weights.file in bundle.problems(tmp_path)[0]
+    assert created("srelab-bundle-test:1") == lock
+    assert created("srelab-bundle-test:2").names("model") == ["srelab-bundle-test:2"]
+    assert bundle.problems(tmp_path) == []
+    assert model_store.damaged(tmp_path / "model", "srelab-bundle-test:2") == []
+    assert made_of == ["srelab-bundle-test:1", "srelab-bundle-test:1", "srelab-bundle-test:2"]
 
 
 def test_the_wheel_of_a_source_package_is_built(tmp_path: Path, ours: str) -> None:

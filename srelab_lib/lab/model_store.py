@@ -134,6 +134,7 @@ def obtain(model: str, store: Path, progress: Progress, *, model_file: str = "")
         ModelError, SourceError: it cannot be had; the hint says how to.
     """
     store.mkdir(parents=True, exist_ok=True)
+    _drop_damaged(store)
     if not model_file:
         own = machine_store()
         if (own / manifest_path(model)).is_file():
@@ -143,6 +144,13 @@ def obtain(model: str, store: Path, progress: Progress, *, model_file: str = "")
                 shutil.copyfile(own / name, store / name)
             return
     _make(model, store, progress, model_file)
+
+
+def _drop_damaged(store: Path) -> None:
+    """Ollama takes a blob that is there for what its name says, and fails on one that was cut."""
+    for file in store.glob("blobs/sha256-*"):
+        if file.name != f"sha256-{sha256(file)}":
+            file.unlink()
 
 
 def _make(model: str, store: Path, progress: Progress, model_file: str) -> None:

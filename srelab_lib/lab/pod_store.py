@@ -93,13 +93,7 @@ class PodStore:
         Raises:
             ModelError: one has other contents; it is removed, so that the next run copies it again.
         """
-        names = " ".join(blob.file for blob in blobs(manifest, MODELS))
-        script = (
-            f"cd {MODELS} && for f in {names}; do "
-            '[ "$(sha256sum < $f | cut -c1-64)" = "${f#blobs/sha256-}" ] || { echo $f; rm -f $f; }; done'
-        )
-        wrong = self._sh(script, timeout_seconds=HASH_SECONDS).split()
-        if wrong:
+        if wrong := self._drop_damaged(" ".join(blob.file for blob in blobs(manifest, MODELS))):
             raise ModelError(
                 f"{', '.join(wrong)} in the volume had other contents than their names say, and were removed",
                 source=self.kubectl.context,
@@ -118,6 +112,8 @@ class PodStore:
                 progress, f"copying {model_file.name} into the pod ({model_file.stat().st_size / 1e6:,.0f} MB)"
             ):
                 self._copy(model_file, pod, upload)
+            # Ollama takes a blob that is there for what its name says, and fails on one that was cut.
+            self._drop_damaged("$(ls -d blobs/sha256-* 2>/dev/null)")
             with ticking(progress, f"ollama create {model}"):
                 make = f"echo FROM {upload} > /tmp/Modelfile && ollama create {model} -f /tmp/Modelfile"
                 self._sh(make, timeout_seconds=CREATE_SECONDS)
@@ -144,6 +140,14 @@ class PodStore:
                 self._sh(f"ollama pull {model}", timeout_seconds=PULL_SECONDS)
         except CommandError as error:
             raise ModelError(f"{model} was not pulled: {plain(error.output)}", source=REGISTRY, hint=without) from error
+
+    def _drop_damaged(self, files: str) -> list[str]:
+        """Removes those of the blobs that have other contents than their names say; returns them."""
+        script = (
+            f"cd {MODELS} && for f in {files}; do "
+            '[ "$(sha256sum < $f | cut -c1-64)" = "${f#blobs/sha256-}" ] || { echo $f; rm -f $f; }; done'
+        )
+        return self._sh(script, timeout_seconds=HASH_SECONDS).split()
 
     def _sh(self, script: str, *, timeout_seconds: float = 60) -> str:
         flags = ("--namespace", self.namespace, self.pod(), "--", "sh", "-c", script)

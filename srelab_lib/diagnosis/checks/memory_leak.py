@@ -39,6 +39,8 @@ MIN_GROWTH_RATIO = 0.25
 RISING_STEPS_RATIO = 0.8
 LATE_SLOPE_RATIO = 0.35
 """A cache that fills flattens: the last third grows at least at this part of the whole ramp's slope."""
+STEADY_RATIO = 0.5
+"""A program starts in one step, then creeps: the slope alone has to explain at least this part of the growth."""
 FLAT_RATIO = 0.05
 HORIZON_SECONDS = 3600
 """What would take longer than this to reach its limit is no incident yet."""
@@ -130,9 +132,12 @@ def _ramp(part: pd.DataFrame, limit_bytes: float | None) -> Ramp | None:
     if limit_bytes is not None and (limit_bytes - values[-1]) / slope > HORIZON_SECONDS:
         return None
     foot = _foot(values, growth)
+    steady = _slope(seconds[foot:], values[foot:])
+    if steady * (seconds[-1] - seconds[foot]) < STEADY_RATIO * growth:
+        return None
     return Ramp(start=times.iloc[foot].to_pydatetime(warn=False), end=times.iloc[-1].to_pydatetime(warn=False),
                 first_bytes=float(values[foot]), last_bytes=float(values[-1]),
-                bytes_per_second=_slope(seconds[foot:], values[foot:]), limit_bytes=limit_bytes)  # fmt: skip
+                bytes_per_second=steady, limit_bytes=limit_bytes)  # fmt: skip
 
 
 def _foot(values: Values, growth: float) -> int:
