@@ -379,6 +379,28 @@ def test_token_is_sent(tmp_path: Path) -> None:
         assert b"uthorization: Bearer hunter2\r\n" in server.requests[0]
 
 
+@pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy"])
+def test_a_cluster_on_this_machine_is_not_asked_by_the_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    path = tmp_path / "config"
+    with served(sends(with_length(b"{}"))) as server, served(sends(with_length(b'{"by": "proxy"}'))) as other:
+        monkeypatch.setenv(proxy, other.url)
+        path.write_text(KUBECONFIG.replace("https://127.0.0.1:1", server.url))
+        client = KubernetesClient.from_context("prod", kubeconfig=str(path))
+        assert client.get("/version", deadline=Deadline(5)) == {}
+        client.close()
+        asked = f'"{server.url}", proxy-url: "{other.url}"'
+        path.write_text(KUBECONFIG.replace('"https://127.0.0.1:1"', asked))
+        assert other.requests == []
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+        client = KubernetesClient.from_context("prod", kubeconfig=str(path))
+        assert client.get("/version", deadline=Deadline(5)) == {"by": "proxy"}, "a kubeconfig's own proxy is asked"
+        client.close()
+
+
 def test_no_pod_around() -> None:
     with pytest.raises(UnreachableError):
         KubernetesClient.in_cluster()

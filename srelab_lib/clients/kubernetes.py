@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from urllib.request import getproxies
 
 from kubernetes import client as kube_client
 from kubernetes import config as kube_config
@@ -22,6 +23,7 @@ from srelab_lib.settings import IN_CLUSTER
 GET_BYTES = 16 * MIB
 LOG_BYTES = MIB
 PAGE_ITEMS = 500
+THIS_MACHINE = "localhost,127.0.0.0/8,::1"
 MAX_PAGES = 20
 
 # What may be sent other than a GET: a question to a model through the service proxy. It changes nothing in the cluster.
@@ -68,9 +70,10 @@ class KubernetesClient:
         name = context or current
         if not name or name not in known:
             raise unknown_context(name, known)
+        configuration = kube_client.Configuration()
         try:
-            api: kube_client.ApiClient = kube_config.new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=path, context=name, persist_config=False
+            kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=path, context=name, client_configuration=configuration, persist_config=False
             )
         except (kube_config.ConfigException, OSError, KeyError, TypeError, ValueError) as error:
             raise UnreachableError(
@@ -78,7 +81,10 @@ class KubernetesClient:
                 source="kubeconfig",
                 hint=f"kubectl --context {name} get namespaces",
             ) from error
-        return cls._of(api, name)
+        if configuration.proxy in getproxies().values():
+            # As kubectl does: what the environment names is not asked for this machine itself; a proxy-url is.
+            configuration.no_proxy = f"{configuration.no_proxy or ''},{THIS_MACHINE}"
+        return cls._of(kube_client.ApiClient(configuration), name)
 
     @classmethod
     def in_cluster(cls) -> KubernetesClient:
