@@ -176,6 +176,7 @@ class Change:
     new: str | None
     text: str
     revision: str = ""
+    rolled_back_to: str = ""
     commit: str = ""
     diff: str = ""
 

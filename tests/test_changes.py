@@ -73,6 +73,7 @@ def test_a_rollback_has_the_time_of_the_rollback_and_says_so() -> None:
     assert len(rows) >= 5
     assert {f"{time:%H:%M:%S}" for time in rows["time"]} == {"02:21:23"}
     assert rows["text"].str.contains("rolled back to revision 1").all()
+    assert set(rows["rolled_back_to"]) == {"1"}
 
 
 def test_a_rollback_without_a_trace_of_the_edit_has_the_time_of_the_event() -> None:

@@ -89,8 +89,8 @@ def test_a_dead_dependency_is_the_effect_of_its_crash_and_the_cause_of_its_calle
 
 
 def test_a_bad_revision_that_comes_back_began_with_its_return() -> None:
-    text = "service account changed from default to shop (revision 3, rolled back to revision 1)"
-    told, back = finding("service_account_missing", minute=-20), change("serviceAccountName", minute=0, text=text)
+    told = finding("service_account_missing", minute=-20)
+    back = change("serviceAccountName", minute=0, rolled_back_to="1")
     (again,) = rank([told], [back], start=NOON - timedelta(minutes=2))
     assert (again.finding.since, again.change) == (NOON, back)
     (first,) = rank([told], [back], start=NOON - timedelta(minutes=30))

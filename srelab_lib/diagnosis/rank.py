@@ -128,7 +128,7 @@ def _of_this_episode(finding: Finding, changes: Sequence[Change], start: datetim
     """An event counts on where its ReplicaSet comes back: then it is the return that began this, not its first time."""
     if start is None or finding.since is None or finding.since >= start:
         return finding
-    returns = [c.time for c in changes if c.object == finding.object and "rolled back to" in c.text and c.time >= start]
+    returns = [c.time for c in changes if c.object == finding.object and c.rolled_back_to and c.time >= start]
     return replace(finding, since=max(returns)) if returns else finding
 
 

@@ -73,6 +73,7 @@ def changes_of(snapshot: Snapshot) -> tuple[Change, ...]:
             new=_text(row["new"]),
             text=row["text"],
             revision=_text(row["revision"]) or "",
+            rolled_back_to=_text(row["rolled_back_to"]) or "",
             commit=_text(row["commit"]) or "",
             diff=_text(row["diff"]) or "",
         )

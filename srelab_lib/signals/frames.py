@@ -78,10 +78,11 @@ SCHEMAS: dict[str, dict[str, str]] = {
     "metrics": {
         "signal": TEXT, "object": TEXT, "pod": TEXT, "container": TEXT, "series": TEXT, "time": TIME, "value": FLOAT,
     },
-    # one row for each altered field; kind is rollout, config, scale, image, argo or object; old is None when not known
+    # one row for each altered field; kind is rollout, config, scale, image, argo or object; old is None when not known;
+    # rolled_back_to is the earlier revision that came back
     "changes": {
         "time": TIME, "kind": TEXT, "object": TEXT, "field": TEXT, "old": TEXT, "new": TEXT, "text": TEXT,
-        "revision": TEXT, "commit": TEXT, "diff": TEXT,
+        "revision": TEXT, "rolled_back_to": TEXT, "commit": TEXT, "diff": TEXT,
     },
     # firing alerts
     "alerts": {

@@ -129,12 +129,10 @@ def _emptied(deployment: Raw, before: Revision, created: datetime, told: Sequenc
 
 
 def _rows(ref: str, before: Revision, after: Revision) -> list[Row]:
-    back = after.replicaset is not before.replicaset and min(_numbers(after.replicaset)) < before.number
-    revision = f"revision {after.number}"
-    if back:
-        revision += f", rolled back to revision {min(_numbers(after.replicaset))}"
-    differences = diff_specs(_template(before.replicaset), _template(after.replicaset))
-    return [_row(ref, after, item, revision) for item in differences] or [_row(ref, after, _NOTHING, revision)]
+    first = min(_numbers(after.replicaset))
+    back = str(first) if after.replicaset is not before.replicaset and first < before.number else ""
+    differences = diff_specs(_template(before.replicaset), _template(after.replicaset)) or [_NOTHING]
+    return [_row(ref, after, item, back) for item in differences]
 
 
 def _template(replicaset: Raw) -> Raw:
@@ -146,11 +144,12 @@ def _template(replicaset: Raw) -> Raw:
 _NOTHING = Difference(field="template", old=None, new=None, text="pods replaced without a difference in their spec")
 
 
-def _row(ref: str, revision: Revision, item: Difference, named: str) -> Row:
+def _row(ref: str, revision: Revision, item: Difference, back: str) -> Row:
     text = f"Deployment {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED_AT else item.text
+    named = f"revision {revision.number}" + (f", rolled back to revision {back}" if back else "")
     return {
         "time": revision.time, "kind": "rollout", "object": ref, "field": item.field, "old": item.old, "new": item.new,
-        "text": f"{text} ({named})", "revision": str(revision.number),
+        "text": f"{text} ({named})", "revision": str(revision.number), "rolled_back_to": back,
     }  # fmt: skip
 
 
