@@ -126,7 +126,8 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as)\b|\bstable\b|"
         r"\bun(?:changed|affected|touched|altered|modified)\b|"
         r"\b(?:nobody|no one|nothing|never)\b (?:\w+ ){0,2}?(?:touch|chang|alter|modif)\w*|\bas (?:\w+ )?as before\b|"
-        r"\b(?:continu\w*|still|keeps?|carr(?:y|ies|ied) on)\b (?:to )?(?:be )?(?:at\b|provided|supplied|taken|"
+        r"\b(?:continu\w*|still|keeps?|carr(?:y|ies|ied) on)\b (?:to )?(?:be )?"
+        r"(?:at\b(?! (?:part|step|stage|line)\b)|provided|supplied|taken|"
         r"com(?:e|es|ing) from)",
         r"\bstays?\b|remain|unchanged|constant|steady",
     ),
@@ -177,7 +178,8 @@ EFFECTS: tuple[Concept, ...] = (
     state(
         "it is accepted",
         r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|"
-        r"the))|(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
+        r"the|for\b|per\b))|"
+        r"(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
         r"\bpermitted\b|\bvalid\b|\bauthorized\b",
         r"accepted|allowed\W?true|succe|\b200\b|valid until",
         r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"
@@ -185,7 +187,8 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     state(
         "it can",
-        r"\bcan (?!not\b|no\b|never\b|hardly\b|only\b|barely\b|be (?:seen|explained|traced|read)\b)\w+|"
+        r"\bcan (?!not\b|no\b|never\b|hardly\b|only\b|barely\b|be (?:seen|explained|traced|read)\b|allocate\b|offer\b|"
+        r"provide\b|spare\b)\w+|"
         r"\bable to\b",
         WELL,
         TROUBLE,

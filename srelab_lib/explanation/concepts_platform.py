@@ -22,7 +22,7 @@ PLATFORM: tuple[Concept, ...] = (
     state(
         "ready",
         r"(?<!/)\b(?:un)?ready\b",
-        r"\bready\W{0,2}true|(?:is|are|became|becomes) ready|\b([1-9]\d*)/\1\b|ready replicas\W?[1-9]",
+        r"\bready\W{0,2}true|(?:is|are|became|becomes) ready|\b([1-9]\d*)/\1\b|ready (?:replicas|endpoints)\W?[1-9]",
         r"ready\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|endpoints\W?0|ready status\W?(?:unknown|false)|"
         r"not ready|unready|unhealthy|readiness probe failed|\b0/\d|notready|unavailable|no endpoints|"
         r"crash loop|"
@@ -68,7 +68,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bresolv(?:e|es|ed|ing|able)\b|\blook(?:s|ed|ing)? ?up\b",
         r"\bresolved\b",
         r"no such host|nxdomain|resolv|servfail|temporary failure|name or service not known|"
-        r"getaddrinfo|unknown host|lookup",
+        r"getaddrinfo|unknown host|lookup|key ?error",
         (FAILED, FELT),
         r"(?:can|could|is|are|was|were|successfully|does|do|did) (?:be )?(?:\w+ )?resolv|"
         r"resolves (?:\w+ly|fine|well|to)",
@@ -106,7 +106,7 @@ PLATFORM: tuple[Concept, ...] = (
     topic("an ingress", r"\bingress\w*"),
     topic("TLS", r"\btls\b|\bssl\b|\bcertificates?\b|\bcerts?\b|\bx\.?509\b", r"tls|ssl|certificate|x509|handshake"),
     event("expired", r"\bexpir\w*|no longer valid", r"expir|not valid after|not after"),
-    topic("an upstream", r"\bupstreams?\b", r"upstream|backend|dependency"),
+    topic("an upstream", r"\bupstreams?\b", r"upstream|backend|dependency|connection ?pool|host\W?=|https?:|\bdial\b"),
     # configuration and access
     topic("a ConfigMap", r"config ?maps?\b", "", DECLARED),
     topic("a Secret", r"\bsecrets?\b", "", DECLARED),
@@ -162,7 +162,8 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bpermissions?\b|\brbac\b|\bauthoriz\w*|\bunauthoriz\w*|\bforbidden\b|\bprivileg\w*|\bnot allowed to\b|"
         r"\bdenied\b|\bdenies\b",
         r"forbid|rbac|permission|denied|authoriz|can not (?:get|list|create|watch|update|patch|delete)|"
-        r"\b40[13]\b|not allowed|privileg|violat",
+        r"\b40[13]\b|not allowed|privileg|violat|authenticat\w* (?:error|fail)|no ?auth\b|wrong ?pass|"
+        r"invalid (?:user|password|credential|token)",
         (FAILED, FELT),
     ),
     topic(

@@ -36,7 +36,8 @@ _ZERO_BEFORE = re.compile(
 _FALSE_AFTER = re.compile(
     r"^(?: count| total| ready| replicas)?\W{0,3}(?:(?:is|was|were|are)\W+(?:both )?)?"
     r"(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
-    r"|^[^.;,]{0,30}? (?:went away|vanished|disappeared|got lost)"
+    r"|^(?:[^.;,]|\.(?=\d)){0,30}? (?:went away|vanished|disappeared|got lost|came to an end|"
+    r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided)\b(?! (?:with|in|up|by)\b))"
     r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|"
     r"seen|observed|apply|appear)"
     r"|^(?: replicas)? (?:stand|stay|remain|is|are|was|were)s? (?:stuck )?at (?:0\b(?!\.?\d)|zero\b)"
@@ -62,7 +63,7 @@ _DEPENDS = re.compile(r"\W+(?:only )?(?:once|if|when|as soon as|as long as|until
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _DENIED_WORD = re.compile(
     r"\b(?:not|never|no longer)(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
-    r"a|an|the|to))* (?P<done>[a-z]+)|"
+    r"a|an|the|to))* (?P<done>(?!an?\b)[a-z]+)|"
     r"\b(?:no|without|not an?|lacks?)(?: (?:any|a|an|single|such|more|further|other|its|the))* "
     r"(?P<named>(?!longer\b)[a-z]+(?: (?!(?:the|an?|its|left|is|are|was|were|has|have|"
     r"had|can|could|at|in|on|of|for|to|from|behind|"

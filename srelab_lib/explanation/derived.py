@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage, times_of
-from srelab_lib.explanation.quantities import Quantity, between, folds, missing_counts
+from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts
 from srelab_lib.explanation.relations import steps
 
 _LACKING = re.compile(
@@ -16,14 +16,29 @@ _LACKING = re.compile(
     r"remaining|free|fail\w*|not)\b",
     re.IGNORECASE,
 )
+_REST = re.compile(r"\b(?:not|n't|success\w*|succeed\w*|others?|remaining|rest|left|fine|well)\b", re.IGNORECASE)
+"""What says that those are meant which a fact does not count."""
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
-    r"since|over|span\w*|elaps\w*|pass(?:es|ed)?)\b",
+    r"ahead|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?)\b",
     re.IGNORECASE,
 )
-_NAMED_UNIT = re.compile(r"\b[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)\b")
+_BY_HOW_MUCH = re.compile(
+    r"\b(?:more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*)\b", re.IGNORECASE
+)
+_DIFFERENCE = frozenset({DIFFERENCE})
+_LIST = re.compile(r"=(?P<items>[\w.-]+(?:,[\w.-]+)+)(?![\w=])")
+_NAMED_UNIT = re.compile(
+    r"\b(?:[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)|"
+    r"[a-z]\w*(?P<seconds>Seconds))\b"
+    r"(?!=)"
+)
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
 _COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b|\btimes\b")
+_THINGS = re.compile(
+    r"(?: [\w-]+){0,2}? (?!(?:its|is|was|has|this|does|seconds|minutes|hours|times)\b)[a-z]{3,}s\b", re.IGNORECASE
+)
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
 _REPLICAS = re.compile(r"(?<!\w)replicas=(?P<all>\d+)\b.*?\breadyReplicas=(?P<ready>\d+)")
 _PARTS_OF = ("bytes", "cores")
@@ -31,10 +46,10 @@ _PARTS_OF = ("bytes", "cores")
 
 def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     """What follows from the numbers of facts, where the claim asks for it."""
-    if _LATER.search(claim.plain):
-        yield from between(times_of(held))
-    if _LACKING.search(claim.plain):
-        yield from (one for fact in held for one in missing_counts(fact.quantities))
+    yield from spans(claim, held)
+    for fact in held:
+        if (_REST if counted_parts(fact) else _LACKING).search(claim.plain):
+            yield from missing_counts(fact.quantities)
     for fact in held:
         yield from _in_named_units(fact)
         yield from _counted_parts(fact)
@@ -44,8 +59,56 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
         yield from _ready_parts(held)
     if any(item.family == "fold" for item in claim.quantities):
         yield from _compared(held)
+    yield from _counted_facts(claim, held)
+    if _BY_HOW_MUCH.search(claim.plain):
+        yield from _gaps(claim, held)
+        yield from (one for fact in held for one in _differences(fact))
     yield from _pods(claim, held)
+    yield from _listed(held)
     yield from _changed(held)
+
+
+def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
+    """How long it was from one fact to another, where the claim asks for it."""
+    return between(times_of(held)) if _LATER.search(claim.plain) else []
+
+
+def _gaps(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
+    """It asks for 64 cores where a node has 2: 62 more than that."""
+    numbers = [item for fact in held for item in fact.quantities]
+    for said in claim.quantities:
+        for one in (item for item in numbers if item.value == said.value):
+            for other in (item for item in numbers if item.family == one.family and item.value != one.value):
+                yield replace(one, value=abs(one.value - other.value), roles=_DIFFERENCE)
+
+
+def _counted_facts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
+    """Three log lines of failed writes are cited: three writes failed. Facts that count themselves are not counted."""
+    alike = len({fact.item.kind for fact in held}) == 1 and len(held) > 1
+    if not alike or any(_COUNTS.search(fact.item.text) for fact in held):
+        return
+    for item in claim.quantities:
+        if item.value == len(held) and not item.family and _THINGS.match(claim.plain[item.end :]):
+            yield replace(item)
+
+
+def _differences(fact: Held) -> Iterator[Quantity]:
+    """From 2.64 to 3.93 requests/s: 1.29 requests/s more."""
+    for old, new in ((quantities(old), quantities(new)) for old, new in steps(fact.plain)):
+        for item in fact.quantities if old and new else ():
+            if item.family and new[0].family in {"", item.family} and new[0].value in {item.value, float(item.value)}:
+                yield replace(item, value=abs(item.value - old[0].value), roles=_DIFFERENCE)
+        if old and new:
+            gap = abs(new[0].value - old[0].value)
+            yield replace(new[0], value=gap, roles=_DIFFERENCE)
+            if old[0].value > 0:
+                yield Quantity(text="", value=gap / old[0].value, family="share", step=0.01, roles=_DIFFERENCE)
+
+
+def _listed(held: Sequence[Held]) -> Iterator[Quantity]:
+    """`services=frontend,catalog`: two."""
+    for match in (found for fact in held for found in _LIST.finditer(fact.item.text)):
+        yield Quantity(text="", value=1 + match["items"].count(","))
 
 
 def _changed(held: Sequence[Held]) -> Iterator[Quantity]:
@@ -55,13 +118,15 @@ def _changed(held: Sequence[Held]) -> Iterator[Quantity]:
     yield from folds(values)
     for old, new in values:
         if old > new >= 0:
-            yield from (Quantity(text="", value=part, family="share", step=0.01) for part in (new / old, 1 - new / old))
+            yield Quantity(text="", value=new / old, family="share", step=0.01)
+            yield Quantity(text="", value=1 - new / old, family="share", step=0.01, roles=_DIFFERENCE)
 
 
 def _in_named_units(fact: Held) -> Iterator[Quantity]:
-    """`DELAY_SECONDS changed from 0.05 to 8`: the unit stands in the name."""
+    """`DELAY_SECONDS changed from 0.05 to 8`, `(timeoutSeconds) lowered from 5 to 1`: the unit stands in the name."""
     named = _NAMED_UNIT.search(fact.item.text)
-    unit = {"MILLIS": "ms", "SEC": "s", "SECS": "s"}.get(named["unit"], named["unit"].lower()) if named else ""
+    written = (named["unit"] or named["seconds"]).lower() if named else ""
+    unit = {"millis": "ms", "sec": "s", "secs": "s"}.get(written, written)
     for item in fact.quantities if named else ():
         if not item.family and not item.roles:
             found = quantities(f"{item.text} {unit}")
@@ -70,10 +135,14 @@ def _in_named_units(fact: Held) -> Iterator[Quantity]:
 
 def _counted_parts(fact: Held) -> Iterator[Quantity]:
     """`161 of 276 answers`: a share."""
-    for match in _OF.finditer(fact.item.text):
-        part, whole = int(match["part"]), int(match["whole"])
-        if 0 < part <= whole:
-            yield Quantity(text="", value=part / whole, family="share", step=0.01)
+    for part, whole in counted_parts(fact):
+        yield Quantity(text="", value=part / whole, family="share", step=0.01)
+
+
+def counted_parts(fact: Held) -> list[tuple[int, int]]:
+    """`161 of 276 answers`: each part and its whole."""
+    pairs = [(int(match["part"]), int(match["whole"])) for match in _OF.finditer(fact.item.text)]
+    return [(part, whole) for part, whole in pairs if 0 < part <= whole]
 
 
 def _probe_spans(fact: Held) -> Iterator[Quantity]:

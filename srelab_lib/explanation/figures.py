@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, share_of, with_halves
-from srelab_lib.explanation.quantities import Quantity
+from srelab_lib.explanation.quantities import DIFFERENCE, Quantity
 from srelab_lib.explanation.units import UNIT, unit_of
 
 _NUMBER = re.compile(
@@ -18,18 +18,25 @@ _COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")
 _PORT = re.compile(r"(?<=[A-Za-z\d\]]):(?P<number>\d{2,5})(?!\w|[:.-]\w)")
 _FOLD = re.compile(
     r"\b(?P<count>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)"
-    r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer)\b)"
-    r"|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|halv(?:ed|es|ing))\b",
+    r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer|"
+    r"(?:its|their|the|what) (?:it was |they were )?(?:former|previous|earlier|old|"
+    r"original|initial|usual|normal|before))\b)"
+    r"|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|quintupl(?:ed|es|ing)|halv(?:ed|es|ing)|"
+    r"half (?:as (?:much|many|high|large|big) )?again)\b"
+    r"|\b(?P<times>twice|double|thrice) (?=(?:the|as|its|what|that)\b)",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"(?<![\w.:/-])(?P<part>\d+)/(?P<whole>\d+)(?![\w./:-])")
-_CLOCK = re.compile(r"(?<![\d:.])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?:\.\d+)?(?![\d:])")
+_CLOCK = re.compile(r"(?<![\d:.])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?:\.\d+)?(?!\d|:\d)")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
 _DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
 _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
 _OF_IT = r"(?:of )?(?:(?:the |its )?(?:[\w-]+ ){0,2}(?:is|was) )?"
 """`the last exit code of the container is`."""
+_MOVED = (
+    r"(?:increas|rais|ris|rose|gr[eo]w|climb|jump|gain|f[ea]ll|drop|lower|reduc|decreas|cut|shr[aiu]nk|declin|up|down)"
+)
 _ROLES = (
     (
         "exit",
@@ -68,6 +75,11 @@ _ROLES = (
         r"^ (?:memory |cpu )request\b",
     ),
     ("timeout", r"\btime ?out\w*\W{0,3}(?:\w+ ){0,2}$", r"^ time ?out\b"),
+    (
+        DIFFERENCE,
+        rf"\b{_MOVED}\w* (?:[\w-]+ ){{0,4}}by (?:about |around |some |nearly |almost |roughly )?$",
+        r"^ (?:[\w/]+ ){0,2}(?:more|less|fewer|higher|lower|longer) than (?:before|it was|previously|earlier|usual)\b",
+    ),
     ("period", r"\bperiod\w*\W{0,3}(?:\w+ ){0,2}$|\bevery $", r"^ period\b"),
 )
 _ROLE_PATTERNS = tuple((name, re.compile(before, re.I), re.compile(after, re.I)) for name, before, after in _ROLES)
@@ -139,9 +151,13 @@ def _duration(match: re.Match[str]) -> Quantity:
 
 def _fold(match: re.Match[str]) -> Quantity:
     """`tenfold`, `4 times higher`, `doubled`: how many times one number is another."""
-    verbs = {"dou": 2.0, "tri": 3.0, "qua": 4.0, "hal": 2.0}
+    verbs = {"doub": 2.0, "trip": 3.0, "quad": 4.0, "quin": 5.0, "halv": 2.0, "half": 1.5, "twic": 2.0, "thri": 3.0}
     count = match["count"]
-    value = verbs[match["verb"].lower()[:3]] if count is None else WORDS.get(count.lower()) or float(count)
+    value = (
+        verbs[(match["verb"] or match["times"]).lower()[:4]]
+        if count is None
+        else WORDS.get(count.lower()) or float(count)
+    )
     return Quantity(text=match[0], value=value, family="fold", manner="about", start=match.start(), end=match.end())
 
 

@@ -17,9 +17,11 @@ _EFFECT_FIRST = (
     r"as an? (?:\w+ )?(?:result|consequence|effect) of|(?:is |was |are |were )?(?:an?|"
     r"the) (?:\w+ )?(?:result|consequence|effect|symptom|outcome|upshot|fallout) of|owing to|thanks to|"
     r"on account of|by reason of|for want of|for lack of|in view of|given that|seeing that|"
-    rf"{_BE} down to|{_BE} rooted in|(?:has|have|had) (?:its|their) (?:root|origin|cause)s? in|"
+    rf"{_BE} down to(?! \d)|{_BE} rooted in|(?:has|have|had) (?:its|their) (?:root|origin|cause)s? in|"
     r"attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|"
     r"com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
+    r"(?:is |was |came as )?(?:an? |the )?(?:reaction|response|answer) to|react(?:s|ed|ing)? to|"
+    r"(?<!\bbe )(?<!\bwas )(?<!\bwere )(?<!\bis )(?<!\bare )followed(?= (?:the|an?|its|on|after)\b)|preceded by|"
     r"follow(?:s|ed|ing)? from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
     r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
     r"as soon as|once|now that|(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
@@ -43,10 +45,13 @@ _CAUSE_FIRST = (
     r"decreas(?:es|ed))(?= (?:(?:the|its|their|an?) |[\w·-]+(?:'s [\w-]+)* (?:down|up)\b))|"
     r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
     r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
-    r"before|and then|then|followed by|ahead of|prior to|culminat\w+ in|end(?:s|ed|ing)? (?:up )?in"
+    r"preced(?:es|ed|ing)(?! by)|before|and then|then|followed by|ahead of|prior to|culminat\w+ in|"
+    r"end(?:s|ed|ing)? (?:up )?in"
 )
 _TEMPORAL = re.compile(
-    r"after|before|once|as soon as|now that|following|and then|then|followed by|ahead of|prior to", re.IGNORECASE
+    r"after|before|once|as soon as|now that|following|and then|then|followed(?: by)?|ahead of|prior to|"
+    r"preced(?:es|ed|ing)(?: by)?",
+    re.IGNORECASE,
 )
 _LINK = re.compile(
     rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
@@ -62,6 +67,14 @@ _NAMED_CAUSE = re.compile(
 
 _APART = re.compile(r"\s*(?P<cause>\S.*?) (?P<effect>(?:the|its|an?|no|there|all|every|each) \S+ .+)$", re.IGNORECASE)
 """`Due to the failed mount the Secret went missing`: no comma parts them, but another subject begins."""
+
+_ALONE = re.compile(r"\W*(?:(?:it was|only|just|not until|shortly|soon|right) ?)+", re.IGNORECASE)
+_CONTINUED = re.compile(r"[,;] ?(?:and|but|yet) ?$", re.IGNORECASE)
+"""What stands before a cause that comes first in its clause: `..., and since the Secret is gone, the pod fails`."""
+_INVERTED = re.compile(
+    r"\s*(?P<cause>\S.*) (?P<effect>(?:was|were|is|did|does|has|could) (?:the|its|an?|[\w·-]+) .+)$", re.IGNORECASE
+)
+"""`Only after the errors had begun was the image changed`."""
 
 
 class Link(NamedTuple):
@@ -94,12 +107,12 @@ def _linked(sentence: str) -> Iterator[Link]:
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)
-        elif re.search(r"\w{3}", left):
+        elif re.search(r"\w{3}", left) and not (_ALONE.fullmatch(left) or (_CONTINUED.search(left) and "," in right)):
             yield Link(right.partition(",")[0] if position + 2 == len(parts) else right, left, temporal)
         else:
             # "Because the limit was lowered, the container was killed": both stand after the word.
             cause, comma, effect = right.partition(",")
-            apart = None if comma else _APART.match(right)
+            apart = None if comma else _INVERTED.match(right) or _APART.match(right)
             if comma or apart:
                 yield Link(apart["cause"], apart["effect"], temporal) if apart else Link(cause, effect, temporal)
 

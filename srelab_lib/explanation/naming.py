@@ -73,7 +73,11 @@ def tokens(text: str) -> Iterator[str]:
             or token.isdigit()
         ):
             continue
-        if re.search(r"[\d_./:@$+-]", token) or re.search(r"[a-z][A-Z]", token) or (token.isupper() and len(token) > 1):
+        if (
+            re.search(r"[\d_./:@$+-]", token)
+            or re.search(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}", token)
+            or (token.isupper() and len(token) > 1)
+        ):
             yield token
 
 
@@ -182,7 +186,7 @@ def _plain_word(word: str) -> bool:
     known = english() | TECHNICAL
     return (
         len(word) < 2
-        or word.endswith("fold")
+        or re.fullmatch(r"\w+fold|(?:tri|quadru|quintu)pl\w+", word) is not None
         or word in WORDS
         or stem(word) in known
         or _is_derived(word, known)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from srelab_lib.explanation.concept import (
     CHANGED,
@@ -21,6 +22,7 @@ from srelab_lib.explanation.concept import (
 from srelab_lib.explanation.fact_places import place_of, workload
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
 from srelab_lib.explanation.links import Link, links
+from srelab_lib.explanation.naming import stands, tokens
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Names, Passage, mentions
 from srelab_lib.explanation.polarity import is_troubled
@@ -42,6 +44,7 @@ _SO_MANY = re.compile(
 )
 """`After 5 back-off events`: how often, and no cause."""
 _TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)|\bdown(?= (?:from|to)\b)")
+_SHIFT = re.compile(r"^\w+ went from ")
 _EXPLAINS_CHANGE = re.compile(
     r"commit|\bgit\b|\bscal\w|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
     r"merge|upgrade|script|traffic|load|revision"
@@ -54,9 +57,9 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
         if link.temporal and _SO_MANY.match(link.cause):
             continue
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
-        if _is_later_by_words(cause, effect):
+        if _is_later_by_words(cause, effect) or _is_later_by_clock(cause, effect):
             return link
-        if link.temporal and _dated_before(effect, cause, held):
+        if link.temporal and (_dated_before(effect, cause, held) or _is_told_later(cause, effect, held)):
             return link
         if not link.temporal and any(rule(cause, effect, held, names) for rule in _RULES):
             return link
@@ -84,7 +87,29 @@ def _later_change(claim: Passage, held: Sequence[Held]) -> Link | None:
 # --- by words ---------------------------------------------------------------------------------------------------------
 
 
+_MORE_LOAD = re.compile(
+    r"\b(?:higher|increas\w+|rising|growing|more|additional|extra|surge|jump|rise|flood|burst)\b (?:[\w·]+ ){0,3}?"
+    r"(?:requests?|traffic|load)\b|\b(?:requests?|traffic|load)\b (?:[\w·]+ ){0,3}?"
+    r"(?:grew|rose|increased|doubled|tripled|surged|jumped)"
+)
+"""What users feel ends a failure; that they ask more often may begin one."""
+
+
+def _is_later_by_clock(cause: Passage, effect: Passage) -> bool:
+    """The claim itself dates its cause after its effect."""
+    if not cause.times or not effect.times:
+        return False
+    return _seconds(min(cause.times)) - _seconds(max(effect.times)) > SLACK_SECONDS
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes, seconds = (*map(int, clock.split(":")), 0)[:3]
+    return 3600 * hours + 60 * minutes + seconds
+
+
 def _is_later_by_words(cause: Passage, effect: Passage) -> bool:
+    if _MORE_LOAD.search(cause.spread):
+        return False
     begins, ends = stages(cause.spread, earliest), stages(effect.spread, latest)
     return bool(begins and ends) and min(begins) > max(ends)
 
@@ -107,7 +132,12 @@ def _nearness(side: Passage, fact: Held, held: Sequence[Held]) -> int:
     spoken = [c for c in CONCEPTS if c.said.search(side.spread)]
     own = [c for c in spoken if c.held.search(fact.spread) and not all(c.held.search(one.spread) for one in held)]
     subject = mentions(workload(fact), side.plain) and len({workload(one) for one in held}) > 1
-    return 2 * len(said) + 2 * len(numbers) + len(own) + 2 * subject
+    named = [
+        one
+        for one in tokens(side.plain)
+        if stands(one, fact.plain) and not all(stands(one, each.plain) for each in held)
+    ]
+    return 2 * len(said) + 2 * len(numbers) + 2 * len(named) + len(own) + 2 * subject
 
 
 def _dated_before(change: Passage, other: Passage, held: Sequence[Held]) -> bool:
@@ -115,6 +145,29 @@ def _dated_before(change: Passage, other: Passage, held: Sequence[Held]) -> bool
     first, second = _facts_of(change, held), _facts_of(other, held)
     times = [[fact.item.time for fact in facts if fact.item.time] for facts in (first, second)]
     return all(fact.item.kind == "change" for fact in first) and all(times) and max(times[0]) < min(times[1])
+
+
+_EXACT = re.compile(r"(?:log|change) |status condition=")
+"""Facts that are dated when it happened; an event, and how a container ended, have the time at which it was so last."""
+
+
+def _is_told_later(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
+    """What a side puts first is dated after what it puts second, by its own words or by the facts that it speaks of."""
+    first, second = _when(cause, held), _when(effect, held)
+    return bool(first and second) and min(first) > max(second)
+
+
+def _when(side: Passage, held: Sequence[Held]) -> list[float]:
+    facts = _facts_of(side, held)
+    if side.times:
+        return [float(_seconds(clock)) for clock in side.times]
+    if not all(_EXACT.match(f"{fact.item.kind} {fact.item.text}") and fact.item.time for fact in facts):
+        return []
+    return [_of_day(fact.item.time) for fact in facts if fact.item.time]
+
+
+def _of_day(time: datetime) -> float:
+    return (time - time.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
 
 
 def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
@@ -137,7 +190,9 @@ def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], name
 
 def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """Of one workload: how it ended, or what followed from that, is no cause of what it was doing before."""
-    if _names_in(cause, names) and _names_in(effect, names) - _names_in(cause, names):
+    if _MORE_LOAD.search(cause.spread) or (
+        _names_in(cause, names) and _names_in(effect, names) - _names_in(cause, names)
+    ):
         return False
     causes, effects = _facts_of(cause, held), _facts_of(effect, held)
     if not {workload(fact) for fact in causes or held} & {workload(fact) for fact in effects or held}:
@@ -164,6 +219,18 @@ def _depends(cause: Passage, effect: Passage, held: Sequence[Held], names: Names
     return all((workload(one), workload(other)) in names.calls for one in callers for other in called)
 
 
+def _shifts_later(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """A series that shifted after another one did not shift it: both are measured at the same times."""
+    del names
+    sides = [_facts_of(side, held) for side in (cause, effect)]
+    shifted = [
+        [fact.item.time for fact in facts if _SHIFT.search(fact.item.text) and fact.item.time] for facts in sides
+    ]
+    if any(not times or len(times) < len(facts) for times, facts in zip(shifted, sides, strict=True)):
+        return False
+    return min(shifted[0]) > max(shifted[1])
+
+
 def _makes_absent(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """What is declared is missing because somebody took it away, or never made it; not because something failed."""
     del held, names
@@ -182,4 +249,4 @@ def _names_in(side: Passage, names: Names) -> set[str]:
     return {name for name in names.objects if mentions(name, side.plain)}
 
 
-_RULES = (_settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition)
+_RULES = (_settles_nothing, _is_later_by_place, _depends, _shifts_later, _makes_absent, _makes_condition)

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from http import HTTPStatus
 
 from srelab_lib.explanation.figures import clock_times, quantities
+from srelab_lib.explanation.number_words import with_halves
 from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.words import english, plain, spread, stem, words
 from srelab_lib.model import Evidence, EvidenceSet, split_ref
@@ -39,6 +41,13 @@ _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
 _IN_CONTAINER = re.compile(r"\(container=[^)]*\)")
 _NEXT_FIELD = re.compile(r"(?<=[a-z]\.) (?=[A-Z])| (?=(?!reason=|message=|status=)[\w.]+=)")
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_HTTP_CODE = re.compile(r"\bstatus(?:_?code)?[=: ]+([45]\d\d)\b", re.IGNORECASE)
+_HTTP_CODES = frozenset(HTTPStatus)
+_CODES = re.compile(
+    r"(?<!for )(?<!in )(?<!after )(?<!within )(?<!every )(?<!took )(?<!takes )(?<!than )(?<!about )(?<!to )(?<!=)"
+    r"\b([45]0\d|429)s(?= |$|[.,;])"
+)
+"""`The 404s of the probe`: how often, and no seconds."""
 _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
 CITED_ID = re.compile(r"\bE\d+\b")
 
@@ -199,7 +208,7 @@ def is_named(name: str, fact: Held, names: Names) -> bool:
 
 def read_claim(text: str, names: Names) -> Passage:
     """A claim without the ids that it cites inside its text."""
-    return Passage(plain(_CITATION.sub(" ", text)), names.peculiar)
+    return Passage(_CODES.sub(r"\1 errors", with_halves(plain(_CITATION.sub(" ", text)))), names.peculiar)
 
 
 def read_fact(item: Evidence, names: Names) -> Held:
@@ -210,6 +219,7 @@ def read_fact(item: Evidence, names: Names) -> Held:
     kind, _, name = split_ref(item.object) if item.object.count("/") >= 2 else ("", "", "")
     if kind == "Pod":
         parts.append(" ".join(f"owner {owner}" for owner in names.owners(name)))
+    parts += [HTTPStatus(int(code)).phrase for code in _HTTP_CODE.findall(item.text) if int(code) in _HTTP_CODES]
     if _ENV_NAME.search(item.text):
         parts.append("envname")
     return Held(plain(" · ".join(parts)), names.peculiar, item)
@@ -239,7 +249,11 @@ def _concerns(fact: Held, named: Iterable[str], claim: Passage, names: Names) ->
     kind = fact.item.object.partition("/")[0]
     if kind in {"Pod", "", *CONTROLLERS}:
         return not fact.item.object
-    return re.search(rf"\b{re.escape(spread(kind))}s?\b", claim.spread) is not None
+    # "The frontend Service" is that one, and no other Service.
+    others = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
+    word = re.sub(r"(?<=[a-z])(?=[A-Z])", " ?", kind)
+    rest = re.sub(rf"\b(?:{others}) {word}\b|\b{word} (?:{others})(?![\w-])", " ", claim.plain, flags=re.IGNORECASE)
+    return re.search(rf"\b{word}s?\b", rest, re.IGNORECASE) is not None
 
 
 def times_of(held: Sequence[Held]) -> list[datetime]:

@@ -18,12 +18,12 @@ _TROUBLE = (
     r"devoid|empt(?:y|ied|ies)|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
 )
 _DECLINED = (
-    r"wrong|bad\b|chok|complain|trip|trouble|problem|issue|turn(?:s|ed)? (?:down|away)|block|forbid|prohibit|prevent|"
-    r"stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
+    r"wrong|bad\b|den(?:y|ies)\b|chok|complain|trip|trouble|problem|issue|turn(?:s|ed)? (?:down|away)|block|"
+    r"forbid|prohibit|prevent|stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
     r"gave up|gives? up|giving up|bar(?:s|red) |silent|mute|down\b|unready|un\w+able|invalid|malformed|corrupt|"
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|"
     r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|miss|vanish|disappear|"
-    r"instead|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
+    r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
     r"in vain|un(?!der|til|less|ique|it|iform|load)\w{4,}|in(?:correct|complete|adequate|valid|sufficient)|mis\w{4,}"
 )
 _ADVERSE_FACT = re.compile(f"{_DENIED}|{_TROUBLE}", re.IGNORECASE)

@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+WHOLE_GAP = 0.002
+"""How near to a whole a share must be that a bare 1 stands for."""
+TIMES_STEP_SECONDS = 1.0
+"""Servers date most things to the second."""
 ABOUT_RATIO, ROUNDED_RATIO, OTHER_BASE_RATIO = 0.06, 0.025, 0.005
 """How far a claim's value may lie from the fact's: when it says "about", when it is rounded, when MB stands for MiB."""
 
@@ -46,13 +50,18 @@ def unsupported(claimed: Iterable[Quantity], held: Sequence[Quantity]) -> list[Q
     return [item for item in claimed if not any(same(item, other) for other in held)]
 
 
+DIFFERENCE = "difference"
+"""The role of a number by which another one rose or fell: `raised by 4`."""
 _NAMING_ROLES = frozenset({"revision", "exit"})
 """Numbers that count nothing: a claim must say of which kind its number is."""
 
 
 def same(claimed: Quantity, held: Quantity) -> bool:
     """True when a fact's number says what the claim's number says."""
-    if claimed.roles and held.roles and not claimed.roles & held.roles:
+    if DIFFERENCE in claimed.roles - held.roles:
+        return False
+    counted = held.roles - {DIFFERENCE}
+    if claimed.roles - {DIFFERENCE} and counted and not claimed.roles & counted:
         return False
     if held.roles & _NAMING_ROLES and not claimed.roles:
         return False
@@ -115,10 +124,12 @@ def _equal(claimed: Quantity, held: Quantity) -> bool:
         and not claimed.manner
     ):
         return False
+    if held.family == "share" and not claimed.family and claimed.value == int(claimed.value) and not claimed.manner:
+        return gap <= WHOLE_GAP
     if claimed.base and held.base and claimed.base != held.base:
         return gap <= OTHER_BASE_RATIO * size
     if held.base == "span":
-        return gap <= claimed.step / 2
+        return gap <= claimed.step / 2 or gap < TIMES_STEP_SECONDS
     if claimed.manner == "about" or claimed.family == "share" and "." not in claimed.text and claimed.step == 0.04:
         return gap <= max(ABOUT_RATIO * size, claimed.step / 2)
     return gap <= claimed.step / 2 * 1.001 and gap <= ROUNDED_RATIO * size

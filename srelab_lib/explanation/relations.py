@@ -19,7 +19,7 @@ _UP = re.compile(
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|"
     r"requests?|packets?))|\bfell\b(?! over| back| behind)|"
-    r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! off)|\bshr[aiu]nk\w*|"
+    r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w*|\bdown from\b|"
     r"\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*"
@@ -78,7 +78,15 @@ def without_dropped(said: set[str], text: str, held: set[str]) -> set[str]:
 
 def _moves(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     for name, pattern in _DIRECTIONS:
-        yield from ((name, match) for match in pattern.finditer(text))
+        yield from ((name, match) for match in pattern.finditer(text) if not _breaks_down(text, match))
+
+
+_BREAKS_DOWN = re.compile(r" (?:along |together )?with\b| too\b| as well\b| entirely\b| completely\b")
+
+
+def _breaks_down(text: str, match: re.Match[str]) -> bool:
+    """`GET /cart goes down with it`: it fails, and no number of it falls."""
+    return match[0] in {"went down", "goes down"} and _BREAKS_DOWN.match(text, match.end()) is not None
 
 
 def steps(text: str) -> list[tuple[str, str]]:

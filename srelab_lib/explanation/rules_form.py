@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from srelab_lib.explanation.case import Case, speaks
+from srelab_lib.explanation.concept import Concept
+from srelab_lib.explanation.derived import spans
 from srelab_lib.explanation.naming import unknown_name
-from srelab_lib.explanation.passages import concerning, mentions
+from srelab_lib.explanation.passages import concerning, mentions, workload_of
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.rules_numbers import held_quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
@@ -84,12 +86,41 @@ def concerns_its_object(case: Case) -> str | None:
         if len(near) == len(case.held):
             continue
         events = [concept for concept in CONCEPTS if concept.kind == "event" and concept.said.search(part.spread)]
-        elsewhere = next(
-            (concept.name for concept in events if not speaks(concept, near) and speaks(concept, case.held)), None
+        elsewhere = any(
+            not speaks(concept, near) and speaks(concept, case.held) and not _is_done(concept, part.spread)
+            for concept in events
         )
-        if elsewhere or unsupported(part.quantities, held_quantities(case, near)):
+        numbers = [*held_quantities(case, near), *spans(case.claim, case.held)]
+        if elsewhere or unsupported(part.quantities, numbers):
             return f"what it says of {named}, its facts say of something else"
     return None
+
+
+_KIND = (
+    r"(?P<kind>Service|Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Secret|Ingress|NetworkPolicy|PersistentVolumeClaim|"
+    r"Node|Namespace|ServiceAccount|Role|RoleBinding)"
+)
+
+
+def kinds_are_right(case: Case) -> str | None:
+    """`Service web`: one of the facts of an object of that name is of a Service, where they are of several kinds."""
+    for name in case.names.objects:
+        own = [fact for fact in case.held if workload_of(fact.item.object) == name and "/" in fact.item.object]
+        if not own:
+            continue
+        for match in re.finditer(rf"\b{_KIND} {re.escape(name)}(?![\w-]|\.\w)", case.claim.plain):
+            if not any(re.search(rf"(?<![a-z]){match['kind']}\b", fact.plain) for fact in case.held):
+                return f"it says {match[0]}, and what it cites is of {own[0].item.object.partition('/')[0]} {name}"
+    return None
+
+
+_DOING = re.compile(r"\W*(?:the )?(?P<doing>\w+ing)\b")
+
+
+def _is_done(concept: Concept, text: str) -> bool:
+    """`Shrinking the pool starved orders-api`: who does it is not said, and whom it hits is another object."""
+    doing = _DOING.match(text)
+    return doing is not None and concept.name == "changed" and "·" not in text[: doing.end() + 1]
 
 
 def names_stand_in_facts(case: Case) -> str | None:

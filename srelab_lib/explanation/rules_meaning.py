@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import DECLARED, Concept
 from srelab_lib.explanation.denial import denial_in, denied_words, is_contrast, is_denied, signs
+from srelab_lib.explanation.derived import counted_parts
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.lexicon import GENERIC
 from srelab_lib.explanation.order import misordered, reason_of_change
@@ -88,7 +89,7 @@ def signs_agree(case: Case) -> str | None:
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
         for sign in signs(concept, case.claim.spread):
-            if sign is False and _was_none(case):
+            if sign is False and (_was_none(case) or _counts_the_rest(case) or _differ(concept, case)):
                 continue
             if sign is not None and sign not in held:
                 return f'it {"says" if sign else "denies"} "{concept.name}", and what it cites does not'
@@ -100,6 +101,18 @@ def _was_none(case: Case) -> bool:
     return FORMERLY.search(case.claim.spread) is not None and any(
         re.search(r"\bfrom 0(?![.\d])|\badded\b", fact.item_spread) for fact in case.held
     )
+
+
+def _counts_the_rest(case: Case) -> bool:
+    """True where it counts those of which a fact counts the others: of 208 answers 160 are errors, and 48 are not."""
+    parts = [part for fact in case.held for part in counted_parts(fact)]
+    rests = {whole - part for part, whole in parts if whole != 2 * part}
+    return any(item.value in rests and not item.family for item in case.claim.quantities)
+
+
+def _differ(concept: Concept, case: Case) -> bool:
+    """True for a mismatch of which it names both sides: the server listens on 8080, the probe goes to 9091."""
+    return concept.name == "it matches" and len({item.value for item in case.claim.quantities}) > 1
 
 
 def outcome_agrees(case: Case) -> str | None:
@@ -115,6 +128,8 @@ def outcome_agrees(case: Case) -> str | None:
     return None
 
 
+_AND_NOT = re.compile(r"\band not (?:[\w·]+ ){0,2}(?:as|from|to|by|in|on|at|a|an|the)\b")
+"""`Spelled as a word and not given as a number`: the first half says it."""
 _HELD_DENIAL = re.compile(
     r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
     r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
@@ -128,6 +143,10 @@ def denials_stand_in_facts(case: Case) -> str | None:
     """It denies nothing where the facts deny nothing."""
     found = denial_in(case.claim.spread)
     if re.search(r"\bno longer\b", case.claim.spread) and any(fact.item.kind == "change" for fact in case.held):
+        return None
+    if _counts_the_rest(case):
+        return None
+    if found and not denial_in(_AND_NOT.sub(" ", case.claim.spread)):
         return None
     if found and not any(_HELD_DENIAL.search(fact.spread) for fact in case.held):
         return f"it denies something ({found!r}), and what it cites denies nothing"
@@ -180,6 +199,23 @@ def flags_agree(case: Case) -> str | None:
             counted = re.search(r"\d", clause_at(case.claim.spread, match.start(), match.end())[0])
             if not counted and (not is_denied(case.claim.spread, match)) not in values:
                 return f"it says {word!r} otherwise than what it cites"
+    return None
+
+
+_NOTHING = re.compile(r"\b(?P<name>[A-Za-z][\w.]*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE)
+_HAS = re.compile(
+    r"\b(?:has|have|had|having|with|defines?|sets?|declares?|carries|got|gets|includes?|lists?|contains?) "
+    r"(?P<what>(?:[\w·]+ ){0,3}[\w·]+)"
+)
+
+
+def nothing_is_had(case: Case) -> str | None:
+    """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
+    lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
+    for match in _HAS.finditer(case.claim.spread):
+        had = {stem(word) for word in words(match["what"])} & lacking
+        if had and not is_denied(case.claim.spread, match) and not _DENYING.search(match[0]):
+            return f"it says that there is what {sorted(had)[0]}=none denies"
     return None
 
 

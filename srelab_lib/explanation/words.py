@@ -31,10 +31,11 @@ _REWRITTEN = (
         ),
         "successfully",
     ),
+    (re.compile(r"\b(?:no|not) (?:more|greater|larger|longer|higher) than\b"), "at most"),
     (
         re.compile(
             r"\b(?:(?:may|can|must|could|should|is|are) not|never) (?:be )?(?:(?:allowed|permitted|able) to )?"
-            r"(?:\w+ )?(?:more than|exceed|surpass|go (?:over|beyond|above))\b"
+            r"(?:\w+ )?(?:more than|exceed|surpass|(?:go|grow|rise|climb|get|be) (?:over|beyond|above|past))\b"
         ),
         "at most",
     ),
