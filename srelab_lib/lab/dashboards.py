@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from srelab_lib.errors import SourceError
 from srelab_lib.lab.applications import KIND, applications, refresh
@@ -250,6 +251,8 @@ def _draw(axes: Axes, panel: Panel, answer: pd.DataFrame) -> None:
         axes.plot(series.index, series.to_numpy(), linewidth=1.2, label=str(name))
     axes.set_title(panel.title, fontsize=9, loc="left")
     axes.set_ylabel(panel.unit, fontsize=7)
+    if panel.unit.startswith("bytes"):
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=7)
     axes.grid(visible=True, alpha=0.25)

@@ -133,7 +133,9 @@ def _finding(
     side = "to" if found.direction == "Ingress" else "from"
     end = "from" if found.direction == "Ingress" else "to"
     what = f"it selects {spoken(found.pod)} and has no {found.direction.lower()} rule for {found.what}"
-    made = Fact(kind="change", object=policy.ref, text=f"{spoken(policy.ref)} was created", time=policy.created)
+    # In the words of the table of changes: one fact, told once.
+    named = policy.ref.rpartition("/")[2]
+    made = Fact(kind="change", object=policy.ref, text=f"NetworkPolicy {named} created", time=policy.created)
     target = [found.target.ref, *(item.ref for item in found.target.workloads)] if found.target else []
     return Finding(
         fault="network_policy_blocks",
