@@ -14,7 +14,7 @@ from srelab_lib.explanation.grounding import verify
 from srelab_lib.model import Evidence, EvidenceSet
 
 FOLDER = Path(__file__).parent / "data"
-FILES = ("claims_recorded", "claims_second", "claims_third", "claims_fourth", "claims_fifth")
+FILES = ("claims_recorded", "claims_second", "claims_third", "claims_fourth", "claims_fifth", "claims_sixth")
 DATA: dict[str, dict[str, Any]] = {
     name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in FILES
 }

@@ -107,16 +107,17 @@ EFFECTS: tuple[Concept, ...] = (
         "changed",
         r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
         r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
-        r"\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|\bnewly created\b|"
-        r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|"
-        r"autoscaler)\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
+        r"\brewrit\w*|\bwritten (?:again|anew)\b|\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|"
+        r"\bnewly created\b|"
+        r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|autoscaler)"
+        r"\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
         r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"
         rf"\b{SETTING}\b{IN_CLAUSE}\b{ALTERED}|\b{ALTERED} (?:\w+ ){{0,4}}?{SETTING}\b",
         r"kind change|went from|from \S+ to \S+|->|→|lower|rais|reduc|scal|commit|revision|created|"
-        r"rolled|deleted|removed|added|updated|marking for deletion",
+        r"rolled|deleted|removed|added|updated|written again|marking for deletion",
         CHANGED,
     ),
     event(

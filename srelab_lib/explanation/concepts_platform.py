@@ -12,10 +12,17 @@ PLATFORM: tuple[Concept, ...] = (
     topic("a probe", r"\bprob(?:e|es|ing|ed)\b|health ?checks?\b", r"probe|health"),
     event(
         "the probe fails",
-        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|"
+        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|errors? out|errored|"
         r"do(?:es)? not (?:pass|succeed))|"
         r"\bfail\w* (?:\w+ ){0,2}(?:probes?|checks?)\b",
         r"unhealthy|probe failed|failed \w+ probe|failure ?threshold",
+        PROBED,
+    ),
+    state(
+        "the probe passes",
+        r"\bpass(?:es|ed|ing)? (?:[\w·]+ ){0,3}?(?:probes?|checks?)\b",
+        r"ready\W{0,2}true|ready replicas\W?[1-9]",
+        r"unhealthy|probe failed|probe errored|ready\W{0,2}false|ready replicas\W?0|not ready",
         PROBED,
     ),
     topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),
@@ -102,7 +109,12 @@ PLATFORM: tuple[Concept, ...] = (
         r"connect|refused|unreachable|time ?out|timed out|no route|\bdial\b|no such host|econn|socket|"
         r"\b50[234]\b|upstream|reset",
     ),
-    topic("a network policy", r"network ?polic\w*|\begress\b|\bfirewall\w*", r"network ?polic|egress"),
+    topic(
+        "a network policy",
+        r"network ?polic\w*|\begress\b|\bfirewall\w*|"
+        r"\b(?:outgoing|outbound|incoming|inbound) (?:traffic|connections?)\b",
+        r"network ?polic|egress",
+    ),
     topic("an ingress", r"\bingress\w*"),
     topic("TLS", r"\btls\b|\bssl\b|\bcertificates?\b|\bcerts?\b|\bx\.?509\b", r"tls|ssl|certificate|x509|handshake"),
     event("expired", r"\bexpir\w*|no longer valid", r"expir|not valid after|not after"),

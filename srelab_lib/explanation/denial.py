@@ -30,12 +30,13 @@ _SUBJECT = re.compile(
 )
 """A subject that denies all of its clause: `No replica of the storefront is available`."""
 _ZERO_BEFORE = re.compile(
-    r"(?:^|\s)(?:0|zero) (?:(?:ready|running|available|such|other|failed|failing|replicas?|pods?|of (?:them|those)) )?"
+    r"(?:^|\s)(?:0|zero|0/\d+) "
+    r"(?:(?:ready|running|available|such|other|failed|failing|replicas?|pods?|of (?:them|those)) )?(?:of [\w·]+ )?"
     r"(?:(?:is|are|was|were|being) )?$"
 )
 _FALSE_AFTER = re.compile(
     r"^(?: count| total| ready| replicas)?\W{0,3}(?:(?:is|was|were|are)\W+(?:both )?)?"
-    r"(?:false\b|0\b(?![.\d])|none\b|not\b|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
+    r"(?:false\b|0\b(?![.\d])|none\b|not\b(?! known)|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
     r"|^(?:[^.;,]|\.(?=\d)){0,30}? (?:went away|vanished|disappeared|got lost|came to an end|"
     r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided)\b(?! (?:with|in|up|by)\b))"
     r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|"

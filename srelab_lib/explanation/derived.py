@@ -94,10 +94,11 @@ def _counted_facts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 def _differences(fact: Held) -> Iterator[Quantity]:
     """From 2.64 to 3.93 requests/s: 1.29 requests/s more."""
+    united = [item for item in (*fact.quantities, *_in_named_units(fact)) if item.family]
     for old, new in ((quantities(old), quantities(new)) for old, new in steps(fact.plain)):
-        for item in fact.quantities if old and new else ():
-            if item.family and new[0].family in {"", item.family} and new[0].value in {item.value, float(item.value)}:
-                yield replace(item, value=abs(item.value - old[0].value), roles=_DIFFERENCE)
+        for item in united if old and new else ():
+            if new[0].family in {"", item.family} and new[0].value == item.value:
+                yield replace(item, value=abs(item.value - old[0].value), step=item.step / 1000, roles=_DIFFERENCE)
         if old and new:
             gap = abs(new[0].value - old[0].value)
             yield replace(new[0], value=gap, roles=_DIFFERENCE)

@@ -17,6 +17,7 @@ from srelab_lib.explanation.concept import (
     UNREADY,
 )
 from srelab_lib.explanation.passages import Held, workload_of
+from srelab_lib.explanation.polarity import is_adverse
 
 _BY_KIND = {"change": CHANGED, "spec": DECLARED, "log": FAILED, "alert": REPORTED}
 _BY_REASON = (
@@ -36,6 +37,8 @@ _USED = re.compile(r"memory|cpu|disk|volume|filesystem|throttl", re.IGNORECASE)
 def place_of(fact: Held) -> int:
     """The place of a fact; that of a failed operation where nothing says more."""
     kind, text = fact.item.kind, fact.item.text
+    if kind == "log" and not is_adverse(fact.item_spread):
+        return DECLARED  # what a program says that it does
     if kind in _BY_KIND:
         return _BY_KIND[kind]
     if kind == "metric":

@@ -30,7 +30,7 @@ TECHNICAL = frozenset(
     templates upstream downstream dependency dependencies upfront reachable resolvable unavailable nonexistent
     reconfigured rescheduled reschedule preempted percentile generator footprint throughput tolerations
     toleration taint taints affinity cordoned cordon quota quotas oomkilled workers threads thread async cache
-    kubectl backend backends
+    kubectl backend backends lookup lookups
     """
         ),
     )

@@ -30,7 +30,7 @@ _CAUSE_FIRST = (
     rf"{_BE} (?:the (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|responsible for|to blame for|behind|why|"
     r"at the root of|the root of|what(?= \w))|"
     r"lies behind|(?:and |, )?that (?:is|was) (?:why|what(?= \w))|"
-    r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|leads? to|leading to|result(?:s|ed|"
+    r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|led(?= [\w·-]+ to\b)|leads? to|leading to|result(?:s|ed|"
     r"ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?! (?:of|up|from|by|sure|use|with|for|it to)\b)|"
     r"forc(?:es|ed|ing)|prompt(?:s|ed|ing)|spark(?:s|ed|ing)|push(?:es|ed|ing)(?! by)|"
     r"(?:brings|brought|bringing) (?:about|on)|g(?:ives|ave|iving)(?: rise to|(?= (?:the |its |"

@@ -40,7 +40,8 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
     facts = "\n".join(fact.plain for fact in held)
     loose = spread(facts)
     for phrase in _quoted(claim.plain):
-        if not (stands(phrase, facts) or spread(phrase) in loose or _ordinary(phrase, held)):
+        known = stands(phrase, facts) or spread(phrase) in loose or _bare(phrase) in _bare(facts)
+        if not (known or _ordinary(phrase, held)):
             return phrase
     for token in tokens(claim.plain):
         if not _token_holds(token, facts, loose, held, names):
@@ -51,6 +52,11 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
 def _quoted(text: str) -> Iterator[str]:
     for match in _QUOTED.finditer(text):
         yield (match[1] or match[2]).strip()
+
+
+def _bare(text: str) -> str:
+    """Its words alone: `429: Too Many` and `429 Too Many` are one."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _ordinary(phrase: str, held: Sequence[Held]) -> bool:

@@ -84,6 +84,9 @@ def _with_half(match: re.Match[str]) -> str:
     return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
 
 
+_ONE_AND_A_HALF = re.compile(r"\b(?:an?|one) (?P<unit>second|minute|hour) and a half\b", re.IGNORECASE)
+
+
 def with_halves(text: str) -> str:
-    """A text with `five and a half` written as 5.5."""
-    return _AND_A_HALF.sub(_with_half, text)
+    """A text with `five and a half` written as 5.5, and `a minute and a half` as 1.5 minutes."""
+    return _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))

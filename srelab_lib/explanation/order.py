@@ -190,9 +190,7 @@ def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], name
 
 def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """Of one workload: how it ended, or what followed from that, is no cause of what it was doing before."""
-    if _MORE_LOAD.search(cause.spread) or (
-        _names_in(cause, names) and _names_in(effect, names) - _names_in(cause, names)
-    ):
+    if _MORE_LOAD.search(cause.spread) or (_homes(cause, names) and _homes(effect, names) - _homes(cause, names)):
         return False
     causes, effects = _facts_of(cause, held), _facts_of(effect, held)
     if not {workload(fact) for fact in causes or held} & {workload(fact) for fact in effects or held}:
@@ -245,8 +243,10 @@ def _makes_condition(cause: Passage, effect: Passage, held: Sequence[Held], name
     return is_condition(effect.spread) and not is_failing(effect.spread) and is_outcome(cause.spread)
 
 
-def _names_in(side: Passage, names: Names) -> set[str]:
-    return {name for name in names.objects if mentions(name, side.plain)}
+def _homes(side: Passage, names: Names) -> set[str]:
+    """The workloads that a side names, also by their containers."""
+    homes = dict(names.homes)
+    return {homes.get(name, name) for name in names.objects if mentions(name, side.plain)}
 
 
 _RULES = (_settles_nothing, _is_later_by_place, _depends, _shifts_later, _makes_absent, _makes_condition)

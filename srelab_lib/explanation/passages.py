@@ -43,9 +43,11 @@ _NEXT_FIELD = re.compile(r"(?<=[a-z]\.) (?=[A-Z])| (?=(?!reason=|message=|status
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _HTTP_CODE = re.compile(r"\bstatus(?:_?code)?[=: ]+([45]\d\d)\b", re.IGNORECASE)
 _HTTP_CODES = frozenset(HTTPStatus)
+_PATH = re.compile(r"(?<![\w.:/])(?:/[\w.-]*[a-z][\w.-]*){2,}/?")
+"""A path of several parts is a name, whatever words it is made of."""
 _CODES = re.compile(
     r"(?<!for )(?<!in )(?<!after )(?<!within )(?<!every )(?<!took )(?<!takes )(?<!than )(?<!about )(?<!to )(?<!=)"
-    r"\b([45]0\d|429)s(?= |$|[.,;])"
+    r"\b([45]0\d|429)s(?= |$|[.,;:])"
 )
 """`The 404s of the probe`: how often, and no seconds."""
 _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
@@ -62,7 +64,7 @@ class Passage:
     @cached_property
     def spread(self) -> str:
         """What patterns of the vocabulary are matched against."""
-        text = self.plain
+        text = _PATH.sub(" ·", self.plain)
         for name in sorted(self.hidden, key=len, reverse=True):
             text = re.sub(
                 rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", "·", text, flags=re.IGNORECASE

@@ -127,7 +127,9 @@ def _wrong_end(claim: Passage, known: list[tuple[str, str]]) -> tuple[str, str] 
     return None
 
 
-_STILL = re.compile(r"\b(?:still|continu\w*|remain\w*|keeps?|kept|stay\w*|as ever)\b", re.IGNORECASE)
+_STILL = re.compile(
+    r"\b(?:still|continu\w*|remain\w*|keeps?(?! (?:none|no|zero|0)\b)|kept|stay\w*|as ever)\b", re.IGNORECASE
+)
 _GONE = re.compile(r"\bdeleted?\b|\bremoved\b|\bkilling\b")
 
 
@@ -158,6 +160,8 @@ def _has_value(claim: Passage, value: str) -> bool:
 def held_directions(fact: Held) -> set[str]:
     """Where a fact says that something went, by its words or by its old and new number."""
     found = directions(fact.spread)
+    if re.search(r"\bcreated\b", fact.spread):
+        found.add("was added")
     for old, new in steps(fact.plain):
         one, other = quantities(old), quantities(new)
         if one and other and one[0].value != other[0].value:

@@ -10,6 +10,7 @@ from srelab_lib.explanation.concept import DECLARED, Concept
 from srelab_lib.explanation.denial import denial_in, denied_words, is_contrast, is_denied, signs
 from srelab_lib.explanation.derived import counted_parts
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import GENERIC
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
@@ -22,6 +23,7 @@ from srelab_lib.explanation.relations import (
     held_directions,
     reversed_step,
     stays_as_it_was,
+    steps,
     without_dropped,
 )
 from srelab_lib.explanation.rules_substance import shared
@@ -229,7 +231,7 @@ def direction_agrees(case: Case) -> str | None:
         return f"the facts have {step[0]} as the old and {step[1]} as the new value"
     for part in case.parts:
         said = directions(part.spread)
-        held = _directions_near(part, case.held) if said else set()
+        held = _directions_near(part, case.held) | _directions_between(part, case.held) if said else set()
         said = without_dropped(said, part.spread, held)
         denied = denied_directions(part.spread) & _directions_near(part, case.held)
         if denied:
@@ -249,6 +251,18 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
     most = max((len(fact.stems & part.stems) for fact, _ in moved), default=0)
     nearest = numbered or [found for fact, found in moved if len(fact.stems & part.stems) == most]
     return set().union(*nearest)
+
+
+def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
+    """Where something went from one fact to a later one: the excess was 0.108, then 0.392."""
+    found: set[str] = set()
+    dated = sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
+    for old, new in ((quantities(old), quantities(new)) for old, new in steps(part.plain)):
+        first = [place for place, fact in enumerate(dated) if old and not unsupported(old, fact.quantities)]
+        last = [place for place, fact in enumerate(dated) if new and not unsupported(new, fact.quantities)]
+        if first and last and min(first) < max(last):
+            found.add("rose" if new[0].value > old[0].value else "fell")
+    return found
 
 
 def cause_comes_first(case: Case) -> str | None:

@@ -27,6 +27,11 @@ _NO_PARTS = re.compile(r"\b(?:0|zero) (?:\w+ )?(?:replicas?|pods?|endpoints?)\b"
 _TRAFFIC = re.compile(
     rf"\b(?:missing|absent|absence of|lack of|lost|no) (?:\w+ ){{0,2}}?{TRAFFIC}\b|\b{TRAFFIC} (?:is|was|went) gone"
 )
+_PODS_GO = re.compile(
+    r"\b(?:deletion|removal|termination|deleting|removing) of (?:the |its |all |both )?(?:\w+ )?(?:pods?|replicas?)\b|"
+    r"\b(?:pods?|replicas?)(?: ·)? (?:was|were|got|being) (?:deleted|removed|terminated)\b"
+)
+"""What controllers do to pods: somebody changed something before."""
 _RUNTIME = re.compile(r"\b(?:containers?|requests?|traffic|metrics?|answers?|responses?|routes?|nodes?)\b")
 """What comes and goes while things run: its absence is an effect like any other."""
 
@@ -71,6 +76,9 @@ _OUTCOME = re.compile(
 def stages(text: str, place: Callable[[Concept], int | None], *, things: bool = True) -> set[int]:
     """Places of the events and states that a spread text speaks of; those of `things` where there are no others."""
     found: dict[bool, set[int]] = {True: {FELT} if _TRAFFIC.search(text) else set(), False: set()}
+    if _PODS_GO.search(text):
+        found[True].add(ENDED)
+        text = _PODS_GO.sub("·", text)
     for concept in CONCEPTS:
         stage = place(concept)
         if stage is None or not concept.said.search(text):

@@ -101,7 +101,7 @@ def words(text: str) -> list[str]:
 @cache
 def stem(word: str) -> str:
     """A word without its usual endings: `restarting`, `restarted` and `restarts` are one."""
-    word = word.removesuffix("'s").replace("'", "")
+    word = word.removesuffix("'s").replace("'", "").replace("isation", "ization")
     for ending, replacement in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: len(word) - len(ending)] + replacement
