@@ -9,7 +9,7 @@ from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.derived import spans
 from srelab_lib.explanation.lexicon import SERVICE_NOUNS
 from srelab_lib.explanation.naming import unknown_name
-from srelab_lib.explanation.passages import concerning, is_named, mentions, workload_of
+from srelab_lib.explanation.passages import concerning, mentions, workload_of
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.rules_numbers import held_quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
@@ -106,7 +106,8 @@ _KIND = (
 def kinds_are_right(case: Case) -> str | None:
     """`Service web`: a fact is of a Service, where facts are of other objects of that name; `cache` names one."""
     for match in re.finditer(rf"\b{_KIND} (?P<name>[a-z]+)(?![\w.-])", case.claim.plain):
-        if match["name"] in SERVICE_NOUNS and not any(is_named(match["name"], fact, case.names) for fact in case.held):
+        own = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
+        if match["name"] in SERVICE_NOUNS and not any(own.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
     for name in case.names.objects:
         own = [fact for fact in case.held if workload_of(fact.item.object) == name and "/" in fact.item.object]
