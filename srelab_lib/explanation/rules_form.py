@@ -106,8 +106,8 @@ _KIND = (
 def kinds_are_right(case: Case) -> str | None:
     """`Service web`: a fact is of a Service, where facts are of other objects of that name; `cache` names one."""
     for match in re.finditer(rf"\b{_KIND} (?P<name>[a-z]+)(?![\w.-])", case.claim.plain):
-        own = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
-        if match["name"] in SERVICE_NOUNS and not any(own.search(fact.plain) for fact in case.held):
+        alone = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
+        if match["name"] in SERVICE_NOUNS and not any(alone.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
     for name in case.names.objects:
         own = [fact for fact in case.held if workload_of(fact.item.object) == name and "/" in fact.item.object]
