@@ -15,8 +15,10 @@ from srelab_lib.model import Evidence, EvidenceSet
 
 FOLDER = Path(__file__).parent / "data"
 FILES = ("claims_recorded", "claims_second", "claims_third", "claims_fourth", "claims_fifth", "claims_sixth")
+LATEST = "claims_seventh"
+"""Some of its false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
-    name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in FILES
+    name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in (*FILES, LATEST)
 }
 KINDS = ["wrong_object", "wrong_number", "wrong_unit", "irrelevant_citation", "negation", "cause_effect_swapped"]
 
@@ -34,7 +36,7 @@ def judged(file: str, kind: str) -> dict[str, str]:
     return {c["text"]: verify(c["text"], c["evidence"], evidence[c["recording"]]).status for c in claims}
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, LATEST])
 def test_there_are_two_hundred_and_half_of_them_are_true(file: str) -> None:
     claims = DATA[file]["claims"]
     assert len(claims) >= 200
@@ -49,7 +51,14 @@ def test_every_false_claim_of_a_kind_that_is_promised_is_struck(file: str, kind:
     assert [text for text, status in statuses.items() if status == "kept"] == []
 
 
-@pytest.mark.parametrize("file", FILES)
+def test_nine_in_ten_false_claims_of_the_latest_file_are_struck() -> None:
+    false = [claim["kind"] for claim in DATA[LATEST]["claims"] if not claim["true"]]
+    statuses = [status for kind in sorted(set(false)) for status in judged(LATEST, kind).values()]
+    assert len(statuses) == len(false)
+    assert Counter(statuses)["struck"] >= 0.9 * len(statuses)
+
+
+@pytest.mark.parametrize("file", [*FILES, LATEST])
 def test_nine_in_ten_true_claims_are_kept(file: str) -> None:
     statuses = judged(file, "true")
     assert Counter(statuses.values())["kept"] >= 0.9 * len(statuses)

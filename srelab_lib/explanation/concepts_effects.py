@@ -23,11 +23,18 @@ from srelab_lib.explanation.concept import (
 )
 
 EFFECTS: tuple[Concept, ...] = (
+    event(
+        "the autoscaler has no figures",
+        r"\b(?:auto ?scal\w+|hpas?)\b[^.;,]{0,25}?\b(?:fail\w*|unable|not|could not|can not) (?:to )?"
+        r"(?:comput|determin|calculat|work out|get|read)\w*",
+        r"fail\w* ?(?:to )?(?:get|comput)|invalid metrics|unable to (?:get|fetch)",
+        REPORTED,
+    ),
     # application
     event(
         "requests fail",
         rf"\b{USERS}\b{IN_CLAUSE}\b{FAILS}|\b{FAILS}{IN_CLAUSE}\b(?:requests?(?! rate)|responses?|users)\b|"
-        rf"\b5xx\b|"
+        r"\b5xx\b|"
         r"\berror (?:ratio|rate|share)\b|server errors?|http errors?|error rates",
         r"error ratio|errors? (?:rate|total|per)|\b50\d\b|5xx|request\w* (?:fail|error)|"
         r"fail\w* requests?|bad gateway|internal server error|exception on /|http error|"
@@ -42,7 +49,9 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     event(
         "marked as failed",
-        r"\b(?:marked|declared|regarded|counted|considered|set) (?:as )?(?:an? )?(?:failed|failure|dead)\b",
+        r"\b(?:marked|declared|regarded|counted|considered|set) (?:as )?(?:an? )?(?:failed|failure|dead)\b|"
+        r"\b(?:reach|hit|exceed|exhaust)\w* (?:its|the) (?:\w+ )?back ?off limit|"
+        r"\bback ?off limit (?:was |is |being |has been |had been )?(?:reached|hit|exceeded|exhausted)",
         r"condition\W?failed|failed=|backoff ?limit|deadline exceeded|phase\W?failed|reason\W?failed",
         REPORTED,
     ),
@@ -107,6 +116,7 @@ EFFECTS: tuple[Concept, ...] = (
         "changed",
         r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
         r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
+        r"\b(?:made|marked|set|turned) unschedulable\b|"
         r"\brewrit\w*|\bwritten (?:again|anew)\b|\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|"
         r"\bnewly created\b|"
         r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|autoscaler)"
@@ -117,7 +127,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"fail|stall|block|not|never|hang|exceed|progress))|"
         rf"\b{SETTING}\b{IN_CLAUSE}\b{ALTERED}|\b{ALTERED} (?:\w+ ){{0,4}}?{SETTING}\b",
         r"kind change|went from|from \S+ to \S+|->|→|lower|rais|reduc|scal|commit|revision|created|"
-        r"rolled|deleted|removed|added|updated|written again|marking for deletion",
+        r"rolled|deleted|removed|added|updated|written again|unschedulable\W?true|marking for deletion",
         CHANGED,
     ),
     event(
@@ -174,7 +184,7 @@ EFFECTS: tuple[Concept, ...] = (
         "it is bound",
         r"\b(?:un)?bound\b(?! to (?:port|\d|address))",
         r"phase\W?bound|is bound",
-        r"pending|unbound|not bound|not found",
+        r"pending|unbound|not bound|not found|no (?:persistent )?volumes? available",
     ),
     state(
         "it is accepted",

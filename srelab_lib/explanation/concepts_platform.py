@@ -75,7 +75,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bresolv(?:e|es|ed|ing|able)\b|\blook(?:s|ed|ing)? ?up\b",
         r"\bresolved\b",
         r"no such host|nxdomain|resolv|servfail|temporary failure|name or service not known|"
-        r"getaddrinfo|unknown host|lookup|key ?error",
+        r"getaddrinfo|unknown host|lookup|key ?error|not found|could not find",
         (FAILED, FELT),
         r"(?:can|could|is|are|was|were|successfully|does|do|did) (?:be )?(?:\w+ )?resolv|"
         r"resolves (?:\w+ly|fine|well|to)",

@@ -27,6 +27,7 @@ _BY_HOW_MUCH = re.compile(
     r"\b(?:more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*)\b", re.IGNORECASE
 )
 _DIFFERENCE = frozenset({DIFFERENCE})
+_ROOM = re.compile(r"\b(?:headroom|remain\w*|left|spare|short of)\b", re.IGNORECASE)
 _LIST = re.compile(r"=(?P<items>[\w.-]+(?:,[\w.-]+)+)(?![\w=])")
 _NAMED_UNIT = re.compile(
     r"\b(?:[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)|"
@@ -63,6 +64,10 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     if _BY_HOW_MUCH.search(claim.plain):
         yield from _gaps(claim, held)
         yield from (one for fact in held for one in _differences(fact))
+    if _ROOM.search(claim.plain):
+        sized = [item for fact in held for item in fact.quantities if item.family in _PARTS_OF]
+        yield from (replace(a, value=a.value - b.value) for a in sized for b in sized if a.value > b.value)
+    yield from _versions(claim, held)
     yield from _pods(claim, held)
     yield from _listed(held)
     yield from _changed(held)
@@ -71,6 +76,15 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
     """How long it was from one fact to another, where the claim asks for it."""
     return between(times_of(held)) if _LATER.search(claim.plain) else []
+
+
+def _versions(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
+    """`busybox 1.35` of the image busybox:1.35."""
+    for item in claim.quantities:
+        name = re.search(r"([\w./-]+) $", claim.plain[: item.start])
+        tag = re.compile(rf"{re.escape(name[1])}:v?{re.escape(item.text)}(?![\w.])") if name else None
+        if tag and any(tag.search(fact.plain) for fact in held):
+            yield replace(item)
 
 
 def _gaps(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
@@ -88,7 +102,8 @@ def _counted_facts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     if not alike or any(_COUNTS.search(fact.item.text) for fact in held):
         return
     for item in claim.quantities:
-        if item.value == len(held) and not item.family and _THINGS.match(claim.plain[item.end :]):
+        counts = item.text.lower() == "twice" or _THINGS.match(claim.plain[item.end :])
+        if item.value == len(held) and not item.family and counts:
             yield replace(item)
 
 

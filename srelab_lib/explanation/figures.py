@@ -34,13 +34,14 @@ _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
 _OF_IT = r"(?:of )?(?:(?:the |its )?(?:[\w-]+ ){0,2}(?:is|was) )?"
 """`the last exit code of the container is`."""
+_CODE = r"(?:code|status)"
 _MOVED = (
     r"(?:increas|rais|ris|rose|gr[eo]w|climb|jump|gain|f[ea]ll|drop|lower|reduc|decreas|cut|shr[aiu]nk|declin|up|down)"
 )
 _ROLES = (
     (
         "exit",
-        rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?(?:code|status)| with(?: an?)?(?: (?:exit )?code)?)?|code)\W{{0,3}}{_OF_IT}$",
+        rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?{_CODE}| with(?: an?)?(?: (?:exit )?{_CODE})?)?|code)\W{{0,3}}{_OF_IT}$",
         r"(?!)",
     ),
     ("signal", r"\bsignal\W{0,3}$", r"(?!)"),
@@ -66,7 +67,7 @@ _ROLES = (
     ("revision", r"\brevision\W{0,3}$", r"(?!)"),
     (
         "limit",
-        r"\blimits?(?:[ .]?(?:memory|cpu))?\W{0,3}(?:\w+ ){0,3}$|\b(?:ceiling|cap) (?:\w+ ){0,2}$",
+        r"\blimits?(?:[ .]?(?:memory|cpu))?\W{0,3}(?:\w+ ){0,3}$|\b(?:ceiling|cap|max(?:imum)?) (?:\w+\W){0,2}$",
         r"^ (?:memory |cpu )?(?:limit|ceiling|cap)\b",
     ),
     (

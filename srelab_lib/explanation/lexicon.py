@@ -42,7 +42,7 @@ SERVICE_NOUNS = word_set(
     web api cart carts checkout orders payment payments shipping billing catalog catalogue cache queue worker
     workers gateway auth mail email mailer notification notifications inventory product products rating ratings
     recommendation currency session sessions proxy broker store shop book booking bookings invoice invoices
-    profile profiles feed media analytics collector exporter loader consumer producer publisher subscriber
+    feed media analytics collector exporter loader consumer producer publisher subscriber
     search wallet ledger warehouse delivery fraud pricing basket frontend backend portal dashboard monitor
     scraper crawler indexer importer migrator cleaner sidecar router bot
     """

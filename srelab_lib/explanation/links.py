@@ -14,7 +14,7 @@ _NOUN = r"(?:cause|reason|trigger|source|origin|explanation|culprit)"
 _EFFECT_FIRST = (
     r"because(?: of)?|due to|(?:was |were |is |are |been |being )?(?:caused|triggered|produced|prompted|"
     r"brought about|brought on|set off|driven|explained|forced|provoked|induced|pushed) by|"
-    r"as an? (?:\w+ )?(?:result|consequence|effect) of|(?:is |was |are |were )?(?:an?|"
+    r"as an? (?:\w+ )?(?:result|consequence|effect) of(?! (?:that|this|it)\b)|(?:is |was |are |were )?(?:an?|"
     r"the) (?:\w+ )?(?:result|consequence|effect|symptom|outcome|upshot|fallout) of|owing to|thanks to|"
     r"on account of|by reason of|for want of|for lack of|in view of|given that|seeing that|"
     rf"{_BE} down to(?! \d)|{_BE} rooted in|(?:has|have|had) (?:its|their) (?:root|origin|cause)s? in|"
@@ -45,6 +45,7 @@ _CAUSE_FIRST = (
     r"decreas(?:es|ed))(?= (?:(?:the|its|their|an?) |[\w·-]+(?:'s [\w-]+)* (?:down|up)\b))|"
     r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
     r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
+    r"(?<=, and )(?:as an? (?:result|consequence) of|because of|due to|owing to) (?:that|this|it)\b|"
     r"preced(?:es|ed|ing)(?! by)|before|and then|then|followed by|ahead of|prior to|culminat\w+ in|"
     r"end(?:s|ed|ing)? (?:up )?in"
 )

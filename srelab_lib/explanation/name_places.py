@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from srelab_lib.explanation.lexicon import TECHNICAL
+from srelab_lib.explanation.lexicon import SERVICE_NOUNS, TECHNICAL
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.words import stem, word_set
 
@@ -19,6 +19,7 @@ _DATUM = (
     r"variables?|"
     r"roles?|users?|files?|topics?|queues?|schemas?|accounts?|bindings?|budgets?|polic(?:y|ies)|groups?|zones?|tiers?|regions?)"
 )
+_INFINITIVE = re.compile(r"\b(?:fail\w*|unable|able|tr(?:y|ies|ied)|attempt\w*|had|has|have|needs?|wants?|order) to $")
 _COUNT = r"(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|\d+|new|old|other|first|second|third|single) )?"
 _BEFORE = re.compile(
     rf"(?:(?P<start>^|[.;,] )|\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|another|any|no|"
@@ -37,6 +38,7 @@ _FOLLOWING = word_set(
     itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
     count counts number limit limits usage use status state states rate rates ratio reason reasons name names check
     set budget spec environment command commands definition log logs label labels selector selectors side end port
+    sets uses asks runs gives wants needs declares requests mounts reads
     later now then also always never ever first else alike together otherwise already likewise
     """
 )
@@ -47,13 +49,15 @@ def named_words(text: str) -> Iterator[tuple[str, bool]]:
     """Words of a claim's spread text that stand where names stand; True for those behind the kind of a thing."""
     for match in _BEFORE.finditer(text):
         verb = match["start"] is not None and match["word"].endswith("ing")
+        verb = verb or _INFINITIVE.search(text[: match.start("word")]) is not None
         if not verb and match["word"] not in WORDS:
             yield match["word"], False
     for pattern in (*_AFTER, _ENTRY, _CALLED):
         for match in pattern.finditer(text):
             of_object = pattern.groupindex.get("object") is not None and match["object"] is not None
-            if of_object and stem(match["word"]) in TECHNICAL:
-                continue  # "The deployment's rollout did not finish."
+            noun = match["word"].endswith(("ion", "ment")) and match["word"] not in SERVICE_NOUNS
+            if of_object and (noun or stem(match["word"]) in TECHNICAL):
+                continue  # "The deployment's rollout did not finish.", "The container creation failed."
             if match["word"] not in _FOLLOWING and not match["word"].endswith(("ed", "ing", "ly")):
                 yield match["word"], True
 

@@ -51,7 +51,7 @@ WORD_NUMBER = re.compile(
     r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]"
     r"(?P<ones>one|two|three|four|five|six|seven|eight|nine)"
     r"|(?P<half>half(?: an?)?)(?=\s+(?:seconds?|minutes?|hours?|days?|cores?)\b)"
-    rf"|(?P<one>one)(?= {_COUNT_NOUN}\b| of (?:the )?\d)"
+    rf"|(?P<one>(?<!not )one)(?= {_COUNT_NOUN}\b| of (?:the )?(?:\d|two\b|three\b|four\b|five\b))"
     r"|(?P<once>(?<!at )(?<!even )(?<!not )once)"
     r"(?=(?: more| again| already| so far| now)?(?:[.,;)]|$| (?:and|or|by|in|during|within)\b))"
     rf"|(?P<word>{'|'.join(w for w in WORDS if w not in _SHARES | {'one', 'once'})}))\b"

@@ -31,6 +31,7 @@ from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, i
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import stem
 
+FIRM_SECONDS = 30.0
 SLACK_SECONDS = 90.0
 """Scrape and probe intervals date what was seen up to this much late."""
 
@@ -60,6 +61,8 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
         if _is_later_by_words(cause, effect) or _is_later_by_clock(cause, effect):
             return link
         if link.temporal and (_dated_before(effect, cause, held) or _is_told_later(cause, effect, held)):
+            return link
+        if not link.temporal and _is_firmly_later(cause, effect, held):
             return link
         if not link.temporal and any(rule(cause, effect, held, names) for rule in _RULES):
             return link
@@ -155,6 +158,20 @@ def _is_told_later(cause: Passage, effect: Passage, held: Sequence[Held]) -> boo
     """What a side puts first is dated after what it puts second, by its own words or by the facts that it speaks of."""
     first, second = _when(cause, held), _when(effect, held)
     return bool(first and second) and min(first) > max(second)
+
+
+_FIRM = re.compile(r"change |status condition=|status .*terminated_reason=.*restart_count=0")
+
+
+def _is_firmly_later(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
+    """What is called a cause came clearly after what is called its effect, and both came once."""
+    sides = [_facts_of(side, held) for side in (cause, effect)]
+    if not all(sides) or not all(
+        _FIRM.match(f"{fact.item.kind} {fact.item.text}") for facts in sides for fact in facts
+    ):
+        return False
+    first, second = ([_of_day(fact.item.time) for fact in facts if fact.item.time] for facts in sides)
+    return bool(first and second) and min(first) - max(second) > FIRM_SECONDS
 
 
 def _when(side: Passage, held: Sequence[Held]) -> list[float]:

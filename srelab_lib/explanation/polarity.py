@@ -37,7 +37,7 @@ _ACHIEVED = re.compile(
     r"goes|went|gets|got) |through\b|is (?:in|on|there|part of)\b|present\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
     r"worked\b|fine\b|well\b|healthy\b|"
     r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
-    r"allow\w*|grant\w*|permit\w*|let\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|"
+    r"allow\w*|grant\w*|permit\w*|lets?\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|"
     r"respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
     r"load(?:s|ed)\b|reads?\b|wr(?:ites?|ote|itten)\b|stor(?:es?|ed)\b|saved?\b|pars(?:es?|ed)\b|decod(?:es?|ed)\b|"
     r"start(?:s|ed)\b|came up|up\b|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|finish\w*|"

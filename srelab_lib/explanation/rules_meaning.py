@@ -187,6 +187,7 @@ def _has(word: str, field: str) -> bool:
     return any(one.held.search(field) for one in things if one.stage == DECLARED or one.name == "latency")
 
 
+_TRUE_CONDITION = re.compile(r"\bcondition=(\w+) status=True\b")
 _FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
 
 
@@ -201,6 +202,11 @@ def flags_agree(case: Case) -> str | None:
             counted = re.search(r"\d", clause_at(case.claim.spread, match.start(), match.end())[0])
             if not counted and (not is_denied(case.claim.spread, match)) not in values:
                 return f"it says {word!r} otherwise than what it cites"
+    for name in (match[1] for fact in case.held for match in _TRUE_CONDITION.finditer(fact.plain)):
+        word = words(spread(name))[-1]
+        found = re.search(rf"\b{re.escape(word)}\b", case.claim.spread)
+        if found and is_denied(case.claim.spread, found):
+            return f"it denies {word!r}, and what it cites has condition={name} status=True"
     return None
 
 

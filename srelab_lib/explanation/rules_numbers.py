@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.derived import following
-from srelab_lib.explanation.passages import Held
+from srelab_lib.explanation.passages import Held, times_of
 from srelab_lib.explanation.quantities import Quantity, unsupported
 
 
@@ -22,13 +22,23 @@ def held_quantities(case: Case, held: Sequence[Held]) -> list[Quantity]:
     return [*(quantity for fact in held for quantity in fact.quantities), *following(case.claim, held)]
 
 
+_BETWEEN = re.compile(r"\bbetween (\d\d:\d\d(?::\d\d)?) and (\d\d:\d\d(?::\d\d)?)")
+
+
+def _enclose(pair: tuple[str, str], case: Case) -> bool:
+    """True for two times between which everything lies that is cited."""
+    clocks = [f"{time:%H:%M:%S}" for time in times_of(case.held)]
+    return bool(clocks) and pair[0] <= min(clocks) and max(clocks) <= pair[1] + ":59"
+
+
 def times_stand_in_facts(case: Case) -> str | None:
     """Every time of day stands in the facts."""
     held = {time for fact in case.held for time in fact.times}
+    around = {time for pair in _BETWEEN.findall(case.claim.plain) if _enclose(pair, case) for time in pair}
     wrong = [
         time
         for time in case.claim.times
-        if time not in held and not any(known.startswith(time + ":") for known in held)
+        if time not in held | around and not any(known.startswith(time + ":") for known in held)
     ]
     return f"the time {wrong[0]} does not stand in what it cites" if wrong else None
 

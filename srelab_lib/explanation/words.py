@@ -31,6 +31,7 @@ _REWRITTEN = (
         ),
         "successfully",
     ),
+    (re.compile(r"\bwhat (?:it|they) (?:is|are) allowed\b"), "the limit"),
     (re.compile(r"\b(?:no|not) (?:more|greater|larger|longer|higher) than\b"), "at most"),
     (
         re.compile(
