@@ -102,7 +102,8 @@ def rank(
         effects = tuple(other for other in merged if causes[id(other)] is finding)
         change = starting_change(finding, changes)
         ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
-    ranked.sort(key=lambda item: _order(item, onset))
+    sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
+    ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
     return tuple(replace(item, why=_why(item, ranked[0])) for item in ranked)
 
 
@@ -173,6 +174,14 @@ def _directness(change: Change, finding: Finding) -> int:
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
     return 4 * (change.object == finding.object) + 2 * named + (change.old is not None)
+
+
+_APART = frozenset({"job_failed", "cronjob_failed"})
+
+
+def _is_aside(item: Ranked) -> bool:
+    """True for a Job that fails and nothing comes of it: where something else breaks, it is something else."""
+    return item.finding.fault in _APART and item.explained_by is None and not item.effects
 
 
 def _order(item: Ranked, onset: datetime | None) -> tuple[object, ...]:

@@ -21,7 +21,8 @@ Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "
 _WORDS: dict[Kind, tuple[str, ...]] = {
     "no_dns_answer": (
         r"temporary failure in name resolution", r"\bEAI_AGAIN\b", r"server misbehaving", r"\bSERVFAIL\b",
-        r"could not be resolved \((?:2|5|110):", r"lookup \S+(?: on \S+)?: .{0,80}(?:timeout|timed out|refused)",
+        r"could not be resolved \((?:2|5|110):",
+        r"lookup (?!fail|error)\S+(?: on \S+)?: .{0,80}(?:timeout|timed out|refused)",
         r"resolving timed out", r"dns (?:lookup|query|resolution) timed? ?out", r"no servers could be reached",
     ),
     "no_such_name": (
@@ -56,7 +57,7 @@ _HOST = r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
 _NAMED = tuple(
     re.compile(pattern.replace("<H>", _HOST), re.IGNORECASE)
     for pattern in (
-        r"\blookup <H>(?: on |:)",
+        r"\blookup (?!(?:failed|failure|error|timeout|timed)\b)<H>(?: on |:)",
         r"\b(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:) <H>",
         r"(?:\bbad address|server host|resolve(?: host\w*)?:?|host name|in upstream) ?['\"]<H>(?::(?P<port>\d+))?['\"]",
         r"resolve host(?:name)?:? <H>",

@@ -28,8 +28,9 @@ _ACCOUNT = re.compile(r'serviceaccount "(?P<name>[\w.-]+)" not found')
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)": (?P<why>.*)', re.DOTALL)
 _POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[\w.:-]+)": (?P<why>.*)', re.DOTALL)
 _DENIED = re.compile(
-    r'User "system:serviceaccount:(?P<namespace>[\w-]+):(?P<account>[\w.-]+)" '
-    r'cannot (?P<verb>\w+) (?:resource|path) "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?'
+    r'User \\*"system:serviceaccount:(?P<namespace>[\w-]+):(?P<account>[\w.-]+)\\*" '
+    r'cannot (?P<verb>\w+) (?:resource|path) \\*"(?P<resource>[^"\\]+)\\*"'
+    r'(?: in API group \\*"(?P<group>[^"\\]*)\\*")?'
 )
 
 
@@ -142,24 +143,38 @@ def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any,
     unbound = [name for name, role in raw_objects(s, "Role").items() if _allows(role, match)]
     given = f"; Role {unbound[0]} does, and nothing binds it to that account" if unbound else ""
     account = object_ref("ServiceAccount", match["namespace"], match["account"])
-    roles = [object_ref("Role", s.namespace, name) for name in unbound[:1]]
+    unused = [object_ref("Role", s.namespace, name) for name in unbound[:1]]
+    bound = [object_ref("Role", s.namespace, name) for name in _bound(s, match["account"])]
+    edits = s["changes"][s["changes"]["object"].isin(bound) & (s["changes"]["field"] != "created")]
+    edited = [str(role) for role in edits["object"].unique()]
+    given = f"; Role {edited[0].rpartition('/')[2]}, which is bound to it, was edited" if edited else given
     asked = f"{match['verb']} {match['resource']}"
     return Finding(
         fault="rbac_denied",
-        object=ref,
+        object=edited[0] if edited else ref,
         summary=f"{spoken(ref)} is refused by the API server: {what}",
         cause=f"nothing that is bound to ServiceAccount {match['account']} allows it{given}",
         facts=one_each(
             [
                 *facts,
                 spec_fact(ref, serviceAccountName=match["account"]),
-                *(spec_fact(role, allows=asked) for role in roles),
+                *(spec_fact(role, allows=asked) for role in unused),
             ]
         ),  # fmt: skip
         since=since,
         strength=strength,
-        related=(account, *roles),
+        related=(ref, account, *unused, *bound),
     )
+
+
+def _bound(s: Snapshot, account: str) -> list[str]:
+    """Names of the Roles that are bound to a ServiceAccount: what was refused one of them may have allowed before."""
+    return [
+        str((binding.get("roleRef") or {}).get("name"))
+        for binding in raw_objects(s, "RoleBinding").values()
+        if any(subject.get("name") == account for subject in binding.get("subjects") or ())
+        and (binding.get("roleRef") or {}).get("kind") == "Role"
+    ]
 
 
 def _allows(role: Mapping[str, Any], match: re.Match[str]) -> bool:

@@ -35,7 +35,7 @@ def check_cpu_throttled(s: Snapshot) -> Iterator[Finding]:
             continue
         felt = risen_signals(s, ref, "latency_p95_seconds", "in_flight_requests", "waiting_requests", "error_ratio")
         began = onsets_of(s, ref, "cpu_throttled_ratio", "cpu_usage_cores")
-        if (used or 0) < NEAR_LIMIT * limit or not (felt or began or throttled >= HARD_RATIO):
+        if throttled < HARD_RATIO and ((used or 0) < NEAR_LIMIT * limit or not (felt or began)):
             continue
         seen.add((ref, row["container"]))
         at = s.window.end
@@ -57,10 +57,11 @@ def check_cpu_throttled(s: Snapshot) -> Iterator[Finding]:
 
 
 def _late(s: Snapshot, row: Row, signal: str) -> float | None:
-    """The median of a signal of one container over the window's last third."""
+    """The median of a signal of one pod's container over the window's last third; a pod before it tells nothing."""
     df = samples(s, row["object"], signal)
     late = df["time"] >= pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))
-    values = df.loc[late & df["container"].isin([row["container"], None, ""]), "value"]
+    own = df["container"].isin([row["container"], None, ""]) & df["pod"].isin([row["pod"], None, ""])
+    values = df.loc[late & own, "value"]
     return float(values.median()) if len(values) else None
 
 
