@@ -11,7 +11,7 @@ from samples import corpus, facts
 
 from srelab_lib.explanation import grounding
 from srelab_lib.explanation.grounding import verify
-from srelab_lib.model import Claim
+from srelab_lib.model import Claim, Evidence, EvidenceSet
 
 KINDS = {
     "advice", "all", "cites", "command", "direction", "empty", "irrelevant", "kind", "negation", "number", "object",
@@ -111,6 +111,22 @@ def test_ids_inside_the_text_count_as_citations() -> None:
 )
 def test_anything_else_is_struck_without_an_error(text: str) -> None:
     assert verify(text, ["E2"], facts("oom")).status == "struck"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "condition=7 status=True",
+        "condition=_ status=True none=none ._=none __=null",
+        "a.b.=none 7=none status=999 from  to  1.5.5:1.5",
+        "/" + "a" * 400 + "/" * 200 + " " + "twice " * 60,
+        "host=,,,, a=b,,c =,, 9 of 0 0 of 0 5 of 9",
+    ],
+)
+def test_a_hostile_line_as_evidence_breaks_nothing(text: str) -> None:
+    evidence = EvidenceSet(items=(Evidence(id="E1", kind="log", object="Pod/default/web-1", text=text, time=None),))
+    claims = ("web-1 is not ready.", "It has a none, twice, between 10:00 and 11:00.", f"web-1 logged {text}.", text)
+    assert {verify(claim, ["E1"], evidence).status for claim in claims} <= {"kept", "struck"}
 
 
 def test_the_claim_itself_is_shown_as_it_was_given() -> None:

@@ -43,7 +43,7 @@ _NEXT_FIELD = re.compile(r"(?<=[a-z]\.) (?=[A-Z])| (?=(?!reason=|message=|status
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _HTTP_CODE = re.compile(r"\bstatus(?:_?code)?[=: ]+([45]\d\d)\b", re.IGNORECASE)
 _HTTP_CODES = frozenset(HTTPStatus)
-_PATH = re.compile(r"(?<![\w.:/])(?:/[\w.-]*[a-z][\w.-]*){2,}/?")
+_PATH = re.compile(r"(?<![\w.:/])(?:/(?=[^/\s]*[a-z])[\w.-]+){2,}/?")
 """A path of several parts is a name, whatever words it is made of."""
 _CODES = re.compile(
     r"(?<!for )(?<!in )(?<!after )(?<!within )(?<!every )(?<!took )(?<!takes )(?<!than )(?<!about )(?<!to )(?<!=)"

@@ -187,7 +187,7 @@ def _has(word: str, field: str) -> bool:
     return any(one.held.search(field) for one in things if one.stage == DECLARED or one.name == "latency")
 
 
-_TRUE_CONDITION = re.compile(r"\bcondition=(\w+) status=True\b")
+_TRUE_CONDITION = re.compile(r"\bcondition=([A-Za-z]+) status=True\b")
 _FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
 
 
@@ -210,7 +210,9 @@ def flags_agree(case: Case) -> str | None:
     return None
 
 
-_NOTHING = re.compile(r"\b(?P<name>[A-Za-z][\w.]*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"\b(?P<name>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE
+)
 _HAS = re.compile(
     r"\b(?:has|have|had|having|with|defines?|sets?|declares?|carries|got|gets|includes?|lists?|contains?) "
     r"(?P<what>(?:[\w·]+ ){0,3}[\w·]+)"
