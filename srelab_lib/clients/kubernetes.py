@@ -23,8 +23,8 @@ from srelab_lib.settings import IN_CLUSTER
 GET_BYTES = 16 * MIB
 LOG_BYTES = MIB
 PAGE_ITEMS = 500
-THIS_MACHINE = "localhost,127.0.0.0/8,::1"
 MAX_PAGES = 20
+THIS_MACHINE = "localhost,127.0.0.0/8,::1"
 
 # What may be sent other than a GET: a question to a model through the service proxy. It changes nothing in the cluster.
 _ASKS = re.compile(r"/api/v1/namespaces/[^/]+/services/[^/]+/proxy/api/(?:chat|show)")

@@ -204,6 +204,8 @@ def _why(item: Ranked, first: Ranked) -> str:
     if item.explained_by is not None:
         return f"it follows from {item.explained_by.fault} of {spoken(item.explained_by.object)}"
     stated = _STATED[item.finding.strength]
+    if item is not first and _is_aside(item):
+        return "a Job that fails, and nothing else follows from it"
     if item is first:
         started = f"; it began after a change: {item.change.text}" if item.change else ""
         return f"nothing found explains it; {stated}{started}"

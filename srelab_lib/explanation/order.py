@@ -32,6 +32,7 @@ from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import stem
 
 FIRM_SECONDS = 30.0
+"""What happened once and is dated by a server is later when it is by this much."""
 SLACK_SECONDS = 90.0
 """Scrape and probe intervals date what was seen up to this much late."""
 

@@ -27,6 +27,7 @@ REGISTRY = "registry.ollama.ai"
 MANIFEST_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 
+_BLOB = re.compile(r"sha256-[0-9a-f]{64}")
 _NAME = re.compile(r"(?:(?P<head>[\w.:/-]+)/)?(?P<model>[\w.-]+)(?::(?P<tag>[\w.-]+))?")
 
 
@@ -147,9 +148,9 @@ def obtain(model: str, store: Path, progress: Progress, *, model_file: str = "")
 
 
 def _drop_damaged(store: Path) -> None:
-    """Ollama takes a blob that is there for what its name says, and fails on one that was cut."""
+    """Ollama takes a blob that is there for what its name says, and fails on one that was cut; a pull goes on."""
     for file in store.glob("blobs/sha256-*"):
-        if file.name != f"sha256-{sha256(file)}":
+        if _BLOB.fullmatch(file.name) and file.name != f"sha256-{sha256(file)}":
             file.unlink()
 
 

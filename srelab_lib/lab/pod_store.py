@@ -113,7 +113,7 @@ class PodStore:
             ):
                 self._copy(model_file, pod, upload)
             # Ollama takes a blob that is there for what its name says, and fails on one that was cut.
-            self._drop_damaged("$(ls -d blobs/sha256-* 2>/dev/null)")
+            self._drop_damaged("$(ls -d blobs/sha256-* 2>/dev/null | grep -E '^blobs/sha256-[0-9a-f]{64}$')")
             with ticking(progress, f"ollama create {model}"):
                 make = f"echo FROM {upload} > /tmp/Modelfile && ollama create {model} -f /tmp/Modelfile"
                 self._sh(make, timeout_seconds=CREATE_SECONDS)

@@ -9,6 +9,7 @@ from typing import Any
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
+    change_fact,
     event_facts,
     events,
     first_seen,
@@ -144,14 +145,15 @@ def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any,
     given = f"; Role {unbound[0]} does, and nothing binds it to that account" if unbound else ""
     account = object_ref("ServiceAccount", match["namespace"], match["account"])
     unused = [object_ref("Role", s.namespace, name) for name in unbound[:1]]
-    bound = [object_ref("Role", s.namespace, name) for name in _bound(s, match["account"])]
-    edits = s["changes"][s["changes"]["object"].isin(bound) & (s["changes"]["field"] != "created")]
-    edited = [str(role) for role in edits["object"].unique()]
-    given = f"; Role {edited[0].rpartition('/')[2]}, which is bound to it, was edited" if edited else given
+    bound = [object_ref("Role", s.namespace, name) for name in _bound(s, match)]
+    changes = s["changes"]
+    edits = rows(changes[changes["object"].isin(bound) & (changes["field"] != "created")].sort_values("time"))
+    edited = str(edits[-1]["object"]) if edits else ""
+    given = f"; Role {edited.rpartition('/')[2]}, which is bound to it, was edited" if edited else given
     asked = f"{match['verb']} {match['resource']}"
     return Finding(
         fault="rbac_denied",
-        object=edited[0] if edited else ref,
+        object=edited or ref,
         summary=f"{spoken(ref)} is refused by the API server: {what}",
         cause=f"nothing that is bound to ServiceAccount {match['account']} allows it{given}",
         facts=one_each(
@@ -159,6 +161,7 @@ def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any,
                 *facts,
                 spec_fact(ref, serviceAccountName=match["account"]),
                 *(spec_fact(role, allows=asked) for role in unused),
+                *map(change_fact, edits[-1:]),
             ]
         ),  # fmt: skip
         since=since,
@@ -167,13 +170,17 @@ def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any,
     )
 
 
-def _bound(s: Snapshot, account: str) -> list[str]:
+def _bound(s: Snapshot, match: re.Match[str]) -> list[str]:
     """Names of the Roles that are bound to a ServiceAccount: what was refused one of them may have allowed before."""
     return [
         str((binding.get("roleRef") or {}).get("name"))
         for binding in raw_objects(s, "RoleBinding").values()
-        if any(subject.get("name") == account for subject in binding.get("subjects") or ())
-        and (binding.get("roleRef") or {}).get("kind") == "Role"
+        if (binding.get("roleRef") or {}).get("kind") == "Role"
+        and any(
+            (subject.get("kind"), subject.get("name"), subject.get("namespace") or s.namespace)
+            == ("ServiceAccount", match["account"], match["namespace"])
+            for subject in binding.get("subjects") or ()
+        )
     ]
 
 
