@@ -23,7 +23,7 @@ from srelab_lib.lab.process import CommandError, run, silent
 from srelab_lib.lab.step import PROJECT
 
 SMALL = "busybox:1.35"
-OURS = "srelab-bundle-test:1"
+OURS = f"srelab-bundle-test-{os.getpid()}:1"
 NODE_IMAGE = re.compile(r'variable "node_image".*?default\s*=\s*"([^"]+)"', re.DOTALL)
 
 

@@ -11,16 +11,22 @@ if TYPE_CHECKING:
     from pandas.io.formats.style_render import CSSDict
 
 BAR = "#56B4E9"
+WORD = 30
+"""Characters of a word that no column breaks."""
 CELL = "text-align: left; vertical-align: top; white-space: normal; overflow-wrap: anywhere"
 
 
 def shown(table: pd.DataFrame) -> Styler:
-    """The table for reading. Long names and commands are broken rather than cut, so they can be copied whole."""
+    """The table for reading. Long names and commands are broken rather than cut, so they can be copied whole; words are not."""
     left: list[CSSDict] = [
         {"selector": "th", "props": "text-align: left"},
         {"selector": "td", "props": CELL},
     ]
-    return table.style.hide(axis="index").set_table_styles(left).format(precision=4)
+    style = table.style.hide(axis="index").set_table_styles(left).format(precision=4)
+    for column in table.columns:
+        words = f"{column} {' '.join(map(str, table[column]))}".split()
+        style.set_properties(subset=[column], **{"min-width": f"{min(WORD, max(map(len, words)))}ch"})
+    return style
 
 
 def shares(table: pd.DataFrame, column: str, limit: int) -> Styler:
