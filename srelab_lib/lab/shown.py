@@ -17,7 +17,7 @@ CELL = "text-align: left; vertical-align: top; white-space: normal; overflow-wra
 
 
 def shown(table: pd.DataFrame) -> Styler:
-    """The table for reading. Long names and commands are broken, not cut, so they can be copied whole; words are not."""
+    """The table for reading. Long names and commands are broken, not cut, and can be copied whole; words are not."""
     left: list[CSSDict] = [
         {"selector": "th", "props": "text-align: left"},
         {"selector": "td", "props": CELL},
