@@ -68,8 +68,8 @@ def test_a_broken_dependency_names_its_callers() -> None:
 
 def test_a_storm_is_linked_to_what_it_calls() -> None:
     s = recorded("slow_dependency")
-    (finding,) = found(s, (exceptions.check_exception_storm,))
-    assert f"Deployment/{s.namespace}/pricing" in finding.related
+    storms = {finding.object: finding for finding in found(s, (exceptions.check_exception_storm,))}
+    assert f"Deployment/{s.namespace}/pricing" in storms[f"Deployment/{s.namespace}/checkout"].related
 
 
 def test_a_rollout_before_the_errors_is_named_and_weaker_than_them() -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
+from srelab_lib.diagnosis.checks._services import settings_read
+from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
 from srelab_lib.diagnosis.rank import Ranked, rank
 from srelab_lib.diagnosis.timeline import build_timeline, changes_of, onsets_of, user_onsets
@@ -30,7 +32,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     felt = user_onsets(onsets)
     began = min((onset.time for onset in felt if onset.time is not None), default=None)
     found, quiet = _run_checks(snapshot)
-    ranked = rank(found, changes, began, snapshot.window.start)
+    ranked = rank(dated(found, snapshot), changes, began, snapshot.window.start, reads=settings_read(snapshot))
     verdict = judge(ranked, onsets, snapshot.missing)
     evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from srelab_lib.diagnosis.causality import TIER, can_cause
 from srelab_lib.model import Change, Fact, Finding, spoken
@@ -85,6 +86,8 @@ def rank(
     changes: Sequence[Change],
     onset: datetime | None = None,
     start: datetime | None = None,
+    *,
+    reads: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> tuple[Ranked, ...]:
     """All findings merged and ordered, the root cause first.
 
@@ -93,6 +96,7 @@ def rank(
         changes: of the window, in any order.
         onset: when users or metrics first saw trouble; ties go to what began nearest to it.
         start: of the window.
+        reads: the ConfigMaps that each object reads: their edits can have started what it does.
     """
     merged = [_of_this_episode(finding, changes, start) for finding in merge(findings)]
     causes = {id(effect): _root(effect, merged) for effect in merged}
@@ -100,7 +104,7 @@ def rank(
     for finding in merged:
         cause = causes[id(finding)]
         effects = tuple(other for other in merged if causes[id(other)] is finding)
-        change = starting_change(finding, changes)
+        change = starting_change(finding, changes, reads.get(finding.object, frozenset()))
         ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
@@ -153,20 +157,25 @@ def explains(cause: Finding, effect: Finding) -> bool:
     return bool(touching) and in_time
 
 
-def starting_change(finding: Finding, changes: Sequence[Change]) -> Change | None:
-    """The change that started a finding: of its object or a related one, of a field that can, last before it began."""
+def starting_change(finding: Finding, changes: Sequence[Change], reads: frozenset[str] = frozenset()) -> Change | None:
+    """The last change before a finding of a field that can start it: of its object, a related one or what it reads."""
     if finding.since is None:
         return None
     pattern = re.compile(_CHANGED_FIELD.get(finding.fault, _ANY_EDIT), re.IGNORECASE)
-    objects = {finding.object, *finding.related}
+    objects = {finding.object, *finding.related, *reads}
     fitting = [
         change
         for change in changes
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
-        and pattern.search(change.field)
+        and (pattern.search(change.field) or _is_task(change))
     ]
     return max(fitting, key=lambda c: (_directness(c, finding), c.time, c.text), default=None)
+
+
+def _is_task(change: Change) -> bool:
+    """True for a Job that somebody started: it does something once, other objects only come into being."""
+    return change.object.startswith("Job/") and change.field == "created"
 
 
 def _directness(change: Change, finding: Finding) -> int:

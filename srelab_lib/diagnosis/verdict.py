@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
@@ -31,7 +32,8 @@ def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[M
 def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
-    began = f" Seen since {finding.since:%H:%M:%S} UTC." if finding.since else ""
+    since = _since(top)
+    began = f" Seen since {since:%H:%M:%S} UTC." if since else ""
     told = f"{sentence(finding.summary)}{began} {_because(top)}"
     return Verdict(
         outcome="fault",
@@ -40,10 +42,16 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verd
         summary=" ".join(part for part in (told, _effect(felt, {finding.object, *finding.related})) if part),
         cause=finding.cause,
         change=_change_text(top),
-        since=finding.since,
+        since=since,
         confidence=confidence,
         confidence_reason=reason,
     )
+
+
+def _since(top: Ranked) -> datetime | None:
+    """When it was first seen: by itself, or by what follows from it, once what started it was changed."""
+    times = [effect.since for effect in top.effects if effect.since and top.change and effect.since > top.change.time]
+    return min([top.finding.since, *times]) if top.finding.since else None
 
 
 def _because(top: Ranked) -> str:

@@ -15,8 +15,8 @@ from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Snapshot
 
-Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "failed"]
-"""How a call failed; `failed` is an error that names an address and does not say how."""
+Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "answered", "failed"]
+"""How a call failed: `answered` with a status of failure; `failed` is an error that names an address and no reason."""
 
 _WORDS: dict[Kind, tuple[str, ...]] = {
     "no_dns_answer": (
@@ -47,6 +47,10 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
     "timeout": (
         r"timed[ _-]?out", r"\btime-?out\b", r"[a-z]timeout(?:error|exception)?\b", r"deadline exceeded",
         r"\bETIMEDOUT\b",
+    ),
+    "answered": (
+        (r"\b(?:answer(?:s|ed)?|return(?:s|ed)?|repli(?:es|ed)|respond(?:s|ed)|response|got|code|status(?:[ _]?code)?"
+        r"|http(?: error)?(?:/\d(?:\.\d)?)?)(?: with)?(?: status)?[\s:=\"']{1,3}(?:5\d\d|429)\b"),
     ),
 }  # fmt: skip
 """In this order: a name that does not resolve comes wrapped in the words of the connection that then fails."""
@@ -156,19 +160,23 @@ def failures(s: Snapshot, *kinds: Kind) -> list[Failure]:
 
     Args:
         s: the snapshot.
-        kinds: those asked for; none: every kind whose words say how the call failed, so all but `failed`.
+        kinds: those asked for; none: every kind of call that got no answer, for a reason that its words tell.
     """
-    return [item for item in _all_failures(s) if (item.kind in kinds if kinds else item.kind != "failed")]
+    return [item for item in all_failures(s) if item.kind in (kinds or _NO_ANSWER)]
+
+
+_NO_ANSWER = frozenset(_KINDS) - {"answered"}
 
 
 @once
-def _all_failures(s: Snapshot) -> tuple[Failure, ...]:
+def all_failures(s: Snapshot) -> tuple[Failure, ...]:
+    """Failed calls of every kind, those too that were answered, or of which the words do not say how they failed."""
     groups: dict[tuple[Kind, Address | None], list[Row]] = {}
     for line in matching(s, _ANY_CALL):
         message = str(line["message"])
         kind: Kind | None = kind_of(message) or ("failed" if line["level"] in _ERROR_LEVELS else None)
         address = called(message, kind) if kind else None
-        if kind and (address or kind != "failed"):
+        if kind and (address or kind in _NO_ANSWER):
             groups.setdefault((kind, address), []).append(line)
     return tuple(
         Failure(kind=kind, address=address, hits=hit)

@@ -15,7 +15,6 @@ from itertools import pairwise
 from statistics import median
 
 from srelab_lib.diagnosis.checks._facts import Row, grouped, log_fact, one_each, rows
-from srelab_lib.diagnosis.checks._symptoms import symptoms, users_are_fine
 from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
@@ -36,6 +35,10 @@ _PROSE = re.compile(
 
 _ACCESS_LINE = re.compile(r'"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S.{0,2000}? HTTP/\d(?:\.\d)?"? \d{3}\b')
 """A line of an access log: its path and user agent are the client's words."""
+
+
+_USAGE = re.compile(r"^usage: |(?:^|\s)--?[A-Za-z][\w-]*(?: [A-Z]+)?\t", re.IGNORECASE)
+"""How a program wants to be called: it tells of time-outs and errors that can be set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,8 +123,8 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
 
 
 def reports(message: str) -> bool:
-    """True for a line that reports something itself; false for an access line and for prose that claims."""
-    return not _PROSE.search(message) and not _ACCESS_LINE.search(message)
+    """True for a line that reports something itself; false for an access line, a usage text and prose that claims."""
+    return not any(pattern.search(message) for pattern in (_PROSE, _ACCESS_LINE, _USAGE))
 
 
 def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Hits]:
@@ -140,14 +143,6 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
             Hits(object=ref, lines=tuple(last_episode(group)), log_start=start, log_end=end, log_lines=len(whole))
         )
     return found
-
-
-def evident(s: Snapshot, hit: Hits) -> bool:
-    """True when the lines tell of a fault that is there now, and not of noise that was always there, or is over."""
-    if not hit.ongoing or users_are_fine(s, hit.object):
-        return False
-    still = s.window.end - hit.last <= hit.patience
-    return (still and (hit.risen or hit.dominant)) or bool(symptoms(s, hit.object))
 
 
 def _time(line: Row) -> datetime:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ HOST_KEYS = (
 """Last words of names of settings whose value is a host."""
 
 _NEAR = 0.75
+_PROGRAM = re.compile(r"\.(?:py|js|mjs|cjs|ts|rb|pl|php|lua|sh)$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,19 +135,23 @@ class Net:
 
     def callers(self, service: Service) -> list[Workload]:
         """Workloads whose definition names the Service."""
-        return [
-            workload
-            for workload in self.workloads.values()
-            if any(self.service(item.address) is service for item in self.references(workload))
-        ]
+        return [workload for workload in self.workloads.values() if self.calls(workload, service)]
+
+    def calls(self, workload: Workload, service: Service) -> bool:
+        """True when a workload's definition names the Service."""
+        return any(self.service(item.address) is service for item in self.references(workload))
 
     def configured(self, workload: Workload) -> list[tuple[str, str, str]]:
-        """(ConfigMap, key, value) of what a workload reads from ConfigMaps, by environment or as a file."""
+        """(ConfigMap, key, value) of what a workload reads from ConfigMaps, by environment or as a file.
+
+        Of several program files in one ConfigMap, it reads those that its command names.
+        """
         found = []
         for name, key in config_keys(workload.spec):
             data = self.configmaps.get(name, {})
             found += [(name, k, v) for k, v in data.items() if key in (None, k)]
-        return list(dict.fromkeys(found))
+        run = {key for _, key, _ in found if _PROGRAM.search(key) and _is_named(key, workload)}
+        return [item for item in dict.fromkeys(found) if not run or item[1] in run or not _PROGRAM.search(item[1])]
 
     def _configured(self, workload: Workload) -> Iterator[Reference]:
         for name, key, value in self.configured(workload):
@@ -177,6 +183,15 @@ def net(s: Snapshot) -> Net:
     )
 
 
+def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
+    """The ConfigMaps that each workload reads."""
+    view = net(s)
+    return {
+        ref: frozenset(object_ref("ConfigMap", s.namespace, name) for name, _, _ in view.configured(workload))
+        for ref, workload in view.workloads.items()
+    }
+
+
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """True when all pairs of a selector are among the labels."""
     return all(labels.get(key) == value for key, value in selector.items())
@@ -203,18 +218,27 @@ def _item_keys(held: Mapping[str, Any]) -> list[str | None]:
     return [item.get("key") for item in held.get("items") or []] or [None]
 
 
+def tasks(s: Snapshot) -> list[Workload]:
+    """The Jobs of the namespace, also those that are done."""
+    return [_defined(row, ()) for row in of_namespace(s, "workloads") if row["kind"] == "Job" and row["template"]]
+
+
+def _defined(row: Row, pods: Sequence[Row]) -> Workload:
+    template = row["template"]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    spec = template.get("spec") or {}
+    return Workload(ref=str(row["ref"]), labels=labels, spec=spec, replicas=row["replicas"], pods=tuple(pods))
+
+
 def _workloads(s: Snapshot) -> Iterator[Workload]:
     pods: dict[str, list[Row]] = {}
     for pod in live_pods(s):
         pods.setdefault(str(pod["object"]), []).append(pod)
     seen = set()
     for row in of_namespace(s, "workloads"):
-        template = row["template"]
-        if row["ref"] == row["object"] and template and row["kind"] not in ("Job", "CronJob"):
+        if row["ref"] == row["object"] and row["template"] and row["kind"] not in ("Job", "CronJob"):
             seen.add(row["ref"])
-            yield Workload(ref=str(row["ref"]), labels=(template.get("metadata") or {}).get("labels") or {},
-                           spec=template.get("spec") or {}, replicas=row["replicas"],
-                           pods=tuple(pods.get(str(row["ref"]), ())))  # fmt: skip
+            yield _defined(row, pods.get(str(row["ref"]), ()))
     for ref, group in pods.items():
         if ref not in seen:
             yield Workload(ref=ref, labels=group[0]["labels"] or {}, spec=group[0]["spec"] or {}, replicas=None,
@@ -261,6 +285,12 @@ def _ips(services: Mapping[str, Service], slices: Mapping[str, Any]) -> Iterator
         yield from ((ip, service.name) for ip in service.spec.get("clusterIPs") or [] if ip != "None")
 
 
+def _is_named(file: str, workload: Workload) -> bool:
+    """True when a command of the workload names a file."""
+    arguments = [str(x) for c in workload.containers() for x in [*(c.get("command") or []), *(c.get("args") or [])]]
+    return any(re.search(rf"(?<![\w.-]){re.escape(file)}(?![\w.-])", argument) for argument in arguments)
+
+
 def _literals(workload: Workload) -> Iterator[Reference]:
     for container in workload.containers():
         for variable in container.get("env") or []:
@@ -282,7 +312,7 @@ def _references(key: str, value: str, where: str, *, configmap: str = "") -> Ite
     yield from (Reference(address=address, where=where, text=text, configmap=configmap) for address in found)
 
 
-def calls_to(view: Net, failed: list[Failure], service: Service) -> list[Failure]:
+def calls_to(view: Net, failed: Sequence[Failure], service: Service) -> list[Failure]:
     """Failed calls that were for the Service: the lines name it, or name nothing and the caller's settings do."""
     callers = {workload.ref for workload in view.callers(service)}
     return [

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import evident, hits
+from srelab_lib.diagnosis.checks._logs import hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import addresses, failures
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
@@ -22,7 +23,7 @@ from srelab_lib.diagnosis.checks._facts import (
     raw_objects,
     rows,
 )
-from srelab_lib.diagnosis.checks._logs import by_workload, evident, hits, matching
+from srelab_lib.diagnosis.checks._logs import by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR
@@ -71,7 +72,7 @@ def check_wrong_value(s: Snapshot) -> Iterator[Finding]:
         if not lines:
             continue
         hit = by_workload(s, lines)[0]
-        edit = _edit(s, setting, hit.first)
+        edit = _edit(s, setting, hit.first, key=setting.key)
         rejected = [row for row in lines if _REJECTED.search(row["message"]) and _holds(row["message"], setting.value)]
         failed = evident(s, hit) or bool(symptoms(s, hit.object))
         if failed and (edit or rejected or _leads_nowhere(view, setting)):
@@ -88,7 +89,8 @@ def check_dead_address(s: Snapshot) -> Iterator[Finding]:
     for failure in failures(s):
         wrong = by_ref.get(failure.caller, [])
         if failure.address is None and len(wrong) == 1 and failure.hits.ongoing:
-            yield _finding(s, wrong[0], list(failure.hits.lines), _edit(s, wrong[0], failure.hits.first))
+            edit = _edit(s, wrong[0], failure.hits.first, key=wrong[0].key)
+            yield _finding(s, wrong[0], list(failure.hits.lines), edit)
 
 
 def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
@@ -160,15 +162,19 @@ def _leads_nowhere(view: Net, setting: _Setting) -> bool:
     return False
 
 
-def _edit(s: Snapshot, setting: _Setting, first: datetime) -> Fact | None:
-    """The last edit of the ConfigMap in the window, not after the errors began: of the changes, or of managedFields."""
+def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "") -> Fact | None:
+    """The last edit of the ConfigMap in the window, not after the errors began: of the changes, or of managedFields.
+
+    With a key, those that are known to have altered other ones do not count.
+    """
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
     df = s["changes"]
     edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
-    told = [change_fact(row) for row in rows(edits)]
+    known = [row for row in rows(edits) if not key or row["old"] is None or f"[{key}]" in row["field"]]
+    told = [change_fact(row) for row in known]
     meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
     created, written = api_time(meta.get("creationTimestamp")), _written(meta)
-    if not told and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):
+    if edits.empty and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):
         told = [Fact(kind="change", object=ref, text=f"ConfigMap {setting.configmap} was edited", time=written)]
     return max(told, key=lambda fact: (fact.time or s.window.start, fact.text), default=None)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     event_facts,
@@ -15,7 +16,7 @@ from srelab_lib.diagnosis.checks._facts import (
     one_each,
     spec_fact,
 )
-from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
+from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.model import Finding, Snapshot, object_ref, spoken

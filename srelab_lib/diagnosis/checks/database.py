@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._calls import called, kind_of
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, clipped, one_each
-from srelab_lib.diagnosis.checks._logs import Hits, evident, hits
-from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
@@ -41,6 +42,8 @@ _RULES = {
                 r"|(?:pool|thread|worker)s? starvation|RejectedExecutionException|thread pool.{0,30}(?:full|exhausted)"
                 r"|connection pool is full|pool_size.{0,20}reached|sorry, too many|could not obtain a connection"
                 r"|all pooled connections were in use|max pool size was reached"
+                r"|no (?:\w+ )?(?:connection|worker|thread|lease|slot|session)s? (?:became|becomes|was|were|is|are) "
+                r"(?:free|available|idle)\b"
             ),
             "a pool that {who} takes its connections or workers from is used up",
             "all connections or workers of the pool are in use",
@@ -113,18 +116,34 @@ def check_schema_mismatch(s: Snapshot) -> Iterator[Finding]:
 def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
     view = net(s)
     found = [hit for hit in hits(s, rule.words) if len(hit.lines) > 1 and evident(s, hit)]
-    for hit in callers_first(view, found):
+    told = [hit.object for hit in found if _is_relayed(hit)]
+    for hit in callers_first(view, [hit for hit in found if hit.object not in told]):
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
-        told = _quote(rule, hit)
         yield Finding(
             fault=rule.fault,
             object=hit.object,
             summary=rule.summary.format(who=spoken(hit.object)),
-            cause=f'{rule.cause}: "{told}"',
+            cause=f'{rule.cause}: "{_quote(rule, hit)}"',
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
-            related=(service.ref, *(item.ref for item in service.workloads)) if service else (),
+            related=(
+                *told,
+                *_users(view, hit),
+                *((service.ref, *(w.ref for w in service.workloads)) if service else ()),
+            ),
         )
+
+
+def _users(view: Net, hit: Hits) -> Iterator[str]:
+    """Who else makes it work: what they were told to do may be what holds the locks and connections."""
+    for service in view.services.values():
+        if hit.object in {workload.ref for workload in service.workloads}:
+            yield from (caller.ref for caller in view.callers(service))
+
+
+def _is_relayed(hit: Hits) -> bool:
+    """True for what another program answered: its words are about itself."""
+    return kind_of(str(hit.lines[-1]["message"])) == "answered"
 
 
 def _quote(rule: _Rule, hit: Hits) -> str:

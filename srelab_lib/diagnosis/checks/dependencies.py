@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from srelab_lib.diagnosis.checks._calls import Failure, Kind, failures
+from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, failures
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, spec_fact, status_fact
-from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
@@ -22,7 +22,7 @@ SLOW_SECONDS = 0.5
 
 def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
     """Endpoints of a Service that are not ready, and the failed calls of the workloads that use it."""
-    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    view, failed = net(s), all_failures(s)
     for service in view.services.values():
         if not service.routed and not service.selector:
             continue

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._calls import addresses
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
-from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, evident, matching
+from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
@@ -40,6 +41,7 @@ _INPUT = re.compile(
     re.IGNORECASE,
 )
 
+_ANYTHING = re.compile("")
 _RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
 _EXCEPTION = re.compile(rf"{_RAISED}(?:: (?:(?!: {_RAISED})[^(]){{1,120}})?")
 """An exception and what it says, without the one that it is told again by."""
@@ -112,7 +114,7 @@ def _called(view: Net, hit: Hits) -> tuple[str, ...]:
 
 
 def _error_lines(s: Snapshot) -> list[Row]:
-    return [line for line in matching(s, ERROR) if line["level"] in ("error", "critical")]
+    return [line for line in matching(s, _ANYTHING) if line["level"] in ("error", "critical")]
 
 
 def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:

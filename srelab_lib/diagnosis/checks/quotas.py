@@ -44,10 +44,10 @@ def check_quota_exceeded(s: Snapshot) -> Iterator[Finding]:
             fault="quota_exceeded",
             object=target,
             summary=f"{spoken(ref)} cannot create its pods: quota {name} of namespace {s.namespace} is used up",
-            cause=clipped(words[quota.start() :] if quota else words, 300).rstrip('"'),
+            cause=_quoted(words, quota),
             facts=one_each([*said, spec_fact(limit, **{f"hard.{k}": v for k, v in (hard.get("hard") or {}).items()})]),
             since=earliest(*(fact.time for fact in said)),
-            strength=3,
+            strength=2 if ref.startswith(("Job/", "CronJob/")) else 3,
             related=tuple({ref, limit} - {target}),
         )
 
@@ -64,12 +64,17 @@ def check_limit_range_violated(s: Snapshot) -> Iterator[Finding]:
             fault="limit_range_violated",
             object=target,
             summary=f"{spoken(ref)} cannot create its pods: they break the namespace's LimitRange",
-            cause=clipped(said[0].text[broken.start() :] if broken else said[0].text, 300).rstrip('"'),
+            cause=_quoted(said[0].text, broken),
             facts=one_each([*said, *(_range_fact(s, name) for name in ranges)]),
             since=earliest(*(fact.time for fact in said)),
             strength=3,
             related=tuple(sorted({ref, *limits} - {target})),
         )
+
+
+def _quoted(text: str, match: re.Match[str] | None) -> str:
+    """What a server says, from the match to the end of its message."""
+    return clipped(text[match.start() if match else 0 :].partition('"')[0], 300)
 
 
 def _refused(s: Snapshot, pattern: re.Pattern[str]) -> dict[str, list[Fact]]:

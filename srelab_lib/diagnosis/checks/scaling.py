@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from srelab_lib.diagnosis.checks._evident import failed_calls
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
@@ -26,6 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     spec_fact,
 )
+from srelab_lib.diagnosis.checks._services import net, selects
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _TO_ZERO = re.compile(r"^Scaled down replica set \S+ (?:from (?P<old>\d+) )?to 0(?: from (?P<old2>\d+))?$")
@@ -35,23 +37,23 @@ _BLIND = re.compile(r"^(?:FailedGet|FailedCompute|InvalidMetricSource|InvalidSel
 
 
 def check_scaled_to_zero(s: Snapshot) -> Iterator[Finding]:
-    """Workloads' spec.replicas 0 that was more within the window, while a Service selects their pods."""
+    """Workloads' spec.replicas 0 that was more within the window, while somebody calls them by a Service."""
     for row in of_namespace(s, "workloads"):
         if row["kind"] not in ("Deployment", "StatefulSet") or row["replicas"] != 0:
             continue
-        services, facts = _services(s, row), _scaled_down(s, row)
+        services, facts, failed = _wanted(s, row), _scaled_down(s, row), failed_calls(s, row["ref"])
         if not services or not facts:
             continue
         yield Finding(
             fault="scaled_to_zero",
             object=row["ref"],
-            summary=f"{spoken(row['ref'])} was scaled to zero, and {spoken(services[0])} still sends to it",
+            summary=f"{spoken(row['ref'])} was scaled to zero, and {_users(s, services)}",
             cause="spec.replicas is 0",
             facts=one_each(
-                [spec_fact(row["ref"], replicas=0), *facts, spec_fact(services[0], selector=_selector(row))]
+                [spec_fact(row["ref"], replicas=0), *facts, spec_fact(services[0], selector=_selector(row)), *failed]
             ),
             since=earliest(*(fact.time for fact in facts)),
-            strength=3,
+            strength=3 if failed else 2,
             related=tuple(services),
         )
 
@@ -86,14 +88,33 @@ def check_hpa_at_max(s: Snapshot) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _services(s: Snapshot, row: Row) -> list[str]:
+def _users(s: Snapshot, services: list[str]) -> str:
+    """Who uses the Services of a workload, in words."""
+    view = net(s)
+    callers = [
+        caller.ref for service in view.services.values() if service.ref in services for caller in view.callers(service)
+    ]
+    names = ", ".join(map(spoken, dict.fromkeys(callers)))
+    return (
+        f"{names} depend{'s' * (len(set(callers)) == 1)} on it" if names else f"{spoken(services[0])} is open to others"
+    )
+
+
+def _wanted(s: Snapshot, row: Row) -> list[str]:
+    """Services of the workload that somebody uses: a definition names them, they are open, or nobody else is there."""
+    view = net(s)
+    alone = not any(workload.ready for workload in view.workloads.values() if workload.ref != row["ref"])
     labels = ((row["template"] or {}).get("metadata") or {}).get("labels") or {}
-    found = []
-    for name, raw in raw_objects(s, "Service").items():
-        selector = (raw.get("spec") or {}).get("selector") or {}
-        if selector and selector.items() <= labels.items():
-            found.append(object_ref("Service", s.namespace, name))
-    return sorted(found)
+    own = [service for service in view.services.values() if service.selector and selects(service.selector, labels)]
+    opened = str([raw.get("spec") for raw in raw_objects(s, "Ingress").values()])
+    return sorted(
+        service.ref
+        for service in own
+        if alone
+        or any(caller.ref != row["ref"] for caller in view.callers(service))
+        or service.spec.get("type") in ("NodePort", "LoadBalancer")
+        or f"'name': '{service.name}'" in opened
+    )
 
 
 def _selector(row: Row) -> str:

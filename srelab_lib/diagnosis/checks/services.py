@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from srelab_lib.diagnosis.checks._calls import Failure, failures
+from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
+from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, earliest, of_namespace, one_each, rows, spec_fact
-from srelab_lib.diagnosis.checks._logs import evident
 from srelab_lib.diagnosis.checks._policies import policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
@@ -26,7 +26,7 @@ _LISTENS = re.compile(
 
 def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
     """Service.spec.selector against the labels of pods and pod templates."""
-    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    view, failed = net(s), all_failures(s)
     for service in view.services.values():
         near = _near(view, service) if service.routed and not service.workloads and not service.ready else None
         if near is None:
@@ -104,7 +104,7 @@ def _in_ingress(s: Snapshot, service: Service) -> bool:
 
 def check_wrong_port(s: Snapshot) -> Iterator[Finding]:
     """Service.spec.ports against the ports of its pods, and refused calls of it while its pods are ready."""
-    view, failed = net(s), [*failures(s), *failures(s, "failed")]
+    view, failed = net(s), all_failures(s)
     for service in view.services.values():
         workload = next((item for item in service.workloads if item.ready), None)
         if not service.routed or workload is None:

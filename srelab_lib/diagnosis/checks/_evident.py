@@ -1,0 +1,34 @@
+"""Whether log lines tell of a fault that is there now, by the log itself, by what servers state, or by who calls."""
+
+from __future__ import annotations
+
+from srelab_lib.diagnosis.checks._calls import all_failures
+from srelab_lib.diagnosis.checks._logs import Hits
+from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks._symptoms import symptoms, users_are_fine
+from srelab_lib.model import Fact, Snapshot
+
+_FEW = 3
+"""So many failed calls may have any reason."""
+
+
+def evident(s: Snapshot, hit: Hits) -> bool:
+    """True when the lines tell of a fault that is there now, and not of noise that was always there, or is over."""
+    if not hit.ongoing or users_are_fine(s, hit.object):
+        return False
+    still = s.window.end - hit.last <= hit.patience
+    began = hit.risen or hit.dominant or failed_calls(s, hit.object)
+    return bool(still and began) or bool(symptoms(s, hit.object))
+
+
+def failed_calls(s: Snapshot, ref: str) -> list[Fact]:
+    """What others log of their calls of a workload, where these began to fail while watched and still do."""
+    view = net(s)
+    own = {service.ref for service in view.services.values() if any(item.ref == ref for item in service.workloads)}
+    found: list[Fact] = []
+    for call in all_failures(s):
+        service = view.service(call.address)
+        if service and service.ref in own and call.caller != ref:
+            lasting = call.hits.risen and call.hits.ongoing and len(call.hits.lines) > _FEW
+            found += call.hits.facts(2) if lasting else []
+    return found
