@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from srelab_lib.diagnosis import diagnose
-from srelab_lib.model import Diagnosis
+from srelab_lib.model import Diagnosis, Finding
 from srelab_lib.settings import Settings
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.snapshot import collect
@@ -49,3 +49,28 @@ def test_it_is_named_with_its_object_and_its_change(name: str) -> None:
         assert verdict.change is None
     else:
         assert re.search(truth["change"], verdict.change or ""), verdict.summary
+
+
+def finding(name: str, fault: str) -> Finding | None:
+    return next((one for one in diagnosed(name).findings if one.fault == fault), None)
+
+
+def test_of_many_programs_in_one_config_map_the_one_that_runs_tells_whom_it_calls() -> None:
+    down = finding("tollway", "dependency_down")
+    assert down is not None
+    assert down.summary.endswith("does not answer Deployment blind3-tollway/tariff-book")
+
+
+def test_a_usage_text_is_no_time_out() -> None:
+    assert finding("orchard", "init_container_stuck") is not None
+    assert finding("orchard", "slow_dependency") is None
+
+
+def test_a_quota_is_told_by_the_workload_that_should_run_and_not_by_a_cron_job() -> None:
+    assert diagnosed("museum").verdict.summary.startswith("Deployment blind3-museum/seat-map cannot create its pods")
+
+
+def test_an_edit_of_another_key_does_not_accuse_this_one() -> None:
+    wrong = finding("kiln", "configmap_wrong_value")
+    assert wrong is not None
+    assert "LEASE_WAIT_MS" not in wrong.cause

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -32,6 +32,24 @@ def oom(strength: int = 3) -> Finding:
 def test_nothing_found_and_everything_seen_is_no_fault() -> None:
     verdict = judge((), (), ())
     assert (verdict.outcome, verdict.fault, verdict.confidence) == ("no_fault", None, "high")
+
+
+@pytest.mark.parametrize(("measured", "confidence"), [(True, "high"), (False, "medium")])
+def test_an_all_clear_says_which_errors_it_set_aside(measured: bool, confidence: str) -> None:
+    verdict = judge((), (), (), aside="3 of Deployment shop/web", measured=measured)
+    assert (verdict.outcome, verdict.confidence) == ("no_fault", confidence)
+    assert "error lines, 3 of Deployment shop/web" in verdict.summary
+
+
+@pytest.mark.parametrize(("seconds_before", "seconds_since"), [(20, 20), (45, 0)])
+def test_it_is_seen_since_its_first_effect_that_came_after_the_change(seconds_before: int, seconds_since: int) -> None:
+    changed = NOON - timedelta(seconds=40)
+    change = Change(time=changed, object=WEB, field="limits.memory", old="256Mi", new="10Mi", text="lowered")
+    errors = Finding(
+        fault="exception_storm", object=WEB, summary="s", cause="c", since=NOON - timedelta(seconds=seconds_before),
+        facts=(Fact(kind="log", object=WEB, text="t"),),
+    )  # fmt: skip
+    assert judge(rank([oom(), errors], [change]), (), ()).since == NOON - timedelta(seconds=seconds_since)
 
 
 def test_nothing_found_and_a_deciding_source_missing_is_inconclusive_and_names_it() -> None:

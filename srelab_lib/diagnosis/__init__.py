@@ -9,6 +9,7 @@ from srelab_lib.diagnosis.checks import CHECKS, Check
 from srelab_lib.diagnosis.checks._services import settings_read
 from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
+from srelab_lib.diagnosis.noise import set_aside, users_are_measured
 from srelab_lib.diagnosis.rank import Ranked, rank
 from srelab_lib.diagnosis.timeline import build_timeline, changes_of, onsets_of, user_onsets
 from srelab_lib.diagnosis.verdict import judge
@@ -33,7 +34,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     began = min((onset.time for onset in felt if onset.time is not None), default=None)
     found, quiet = _run_checks(snapshot)
     ranked = rank(dated(found, snapshot), changes, began, snapshot.window.start, reads=settings_read(snapshot))
-    verdict = judge(ranked, onsets, snapshot.missing)
+    aside, measured = set_aside(snapshot), users_are_measured(snapshot)
+    verdict = judge(ranked, onsets, snapshot.missing, aside=aside, measured=measured)
     evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(
         snapshot=snapshot,

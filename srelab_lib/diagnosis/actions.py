@@ -40,7 +40,9 @@ _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $com
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
 _DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
 _EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
+_EDIT_FOUND = ("No fact names a field: read its log first, then correct what it tells of", "$kubectl edit $kind/$name")
 _RENEW = ("Delete it and make it again, corrected: a Job cannot be edited", "$kubectl delete $kind/$name")
+_LOG = ("Read what it says since then", "$kubectl logs $kind/$name -c $container --since=15m --timestamps")
 _EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
 _FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
 
@@ -120,9 +122,16 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     )
     verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
     inspect = [_INSPECT_CRASH] if top.finding.fault in _CRASHES else [*_COMPARE.get(top.finding.fault, ())]
+    inspect += [] if _is_declared(top) else [_LOG]
     inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
-    fix = _fill("fix", fixes, values) or _fill("fix", [_RENEW if kind == "job" else _EDIT], values)
+    last = _RENEW if kind == "job" else _EDIT if _is_declared(top) else _EDIT_FOUND
+    fix = _fill("fix", fixes, values) or _fill("fix", [last], values)
     return (*fix, *_fill("verify", verify, values), *_fill("inspect", inspect, values))
+
+
+def _is_declared(top: Ranked) -> bool:
+    """Whether what an object asks for is part of the evidence."""
+    return any(fact.kind == "spec" for fact in top.finding.facts)
 
 
 def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:

@@ -13,11 +13,25 @@ ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
 
 
-def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[Missing]) -> Verdict:
+def judge(
+    ranked: Sequence[Ranked],
+    onsets: Sequence[Onset],
+    missing: Sequence[Missing],
+    *,
+    aside: str = "",
+    measured: bool = True,
+) -> Verdict:
     """`fault` when something is proved, `no_fault` when nothing is and all was seen, else `inconclusive`.
 
     A mere symptom (strength 1) is a fault only when users feel it too; when a deciding source is missing it stays
     inconclusive, since the source could name the cause.
+
+    Args:
+        ranked: candidates, the root cause first.
+        onsets: change points of metrics.
+        missing: sources that could not be read.
+        aside: error lines that no check took for a fault, in words.
+        measured: metrics tell how requests fare.
     """
     felt = user_onsets(onsets)
     deciding = [item for item in missing if item.deciding]
@@ -26,7 +40,12 @@ def judge(ranked: Sequence[Ranked], onsets: Sequence[Onset], missing: Sequence[M
         return _fault(top, ranked, felt)
     if deciding or felt or top is not None:
         return _inconclusive(top, felt, deciding)
-    return _nothing("no_fault", "Nothing is wrong: no check found a fault.", "high", "every source answered")
+    clear = "Nothing is wrong: no check found a fault."
+    if not aside:
+        return _nothing("no_fault", clear, "high", "every source answered")
+    told = f"{clear} Set aside, as they are not new, are over or hurt nobody that is seen: error lines, {aside}."
+    sure = "every source answered" if measured else "no metric tells how requests fare"
+    return _nothing("no_fault", told, "high" if measured else "medium", sure)
 
 
 def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:

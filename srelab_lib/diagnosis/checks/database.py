@@ -10,7 +10,7 @@ from srelab_lib.diagnosis.checks._calls import called, kind_of
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, clipped, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import Net, net
+from srelab_lib.diagnosis.checks._services import Net, net, tasks
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
@@ -128,17 +128,17 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
             since=hit.first,
             related=(
                 *told,
-                *_users(view, hit),
+                *_users(s, view, hit),
                 *((service.ref, *(w.ref for w in service.workloads)) if service else ()),
             ),
         )
 
 
-def _users(view: Net, hit: Hits) -> Iterator[str]:
-    """Who else makes it work: what they were told to do may be what holds the locks and connections."""
+def _users(s: Snapshot, view: Net, hit: Hits) -> Iterator[str]:
+    """Who makes it work, Jobs too: what they were told to do may be what holds the locks and connections."""
     for service in view.services.values():
         if hit.object in {workload.ref for workload in service.workloads}:
-            yield from (caller.ref for caller in view.callers(service))
+            yield from (one.ref for one in [*view.workloads.values(), *tasks(s)] if view.calls(one, service))
 
 
 def _is_relayed(hit: Hits) -> bool:
