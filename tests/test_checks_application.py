@@ -66,6 +66,18 @@ def test_a_broken_dependency_names_its_callers() -> None:
     assert any("cache:6379" in fact.text for fact in finding.facts)
 
 
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("Open a pipe to IP:PORT -w SEC\tConnect timeout -i SEC\tDelay interval", False),
+        ("usage: nc [-w SEC] HOST: an error ends it", False),
+        ("nc -w 2 db 5432: connect timeout", True),
+    ],
+)
+def test_a_usage_text_reports_no_failure(line: str, counts: bool) -> None:
+    assert reports(line) is counts
+
+
 def test_a_storm_is_linked_to_what_it_calls() -> None:
     s = recorded("slow_dependency")
     storms = {finding.object: finding for finding in found(s, (exceptions.check_exception_storm,))}

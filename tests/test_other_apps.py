@@ -61,11 +61,6 @@ def test_of_many_programs_in_one_config_map_the_one_that_runs_tells_whom_it_call
     assert down.summary.endswith("does not answer Deployment blind3-tollway/tariff-book")
 
 
-def test_a_usage_text_is_no_time_out() -> None:
-    assert finding("orchard", "init_container_stuck") is not None
-    assert finding("orchard", "slow_dependency") is None
-
-
 def test_a_quota_is_told_by_the_workload_that_should_run_and_not_by_a_cron_job() -> None:
     assert diagnosed("museum").verdict.summary.startswith("Deployment blind3-museum/seat-map cannot create its pods")
 
