@@ -102,13 +102,13 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
             edit = _edit(s, setting, hit.first) if hit.object == setting.workload.ref and evident(s, hit) else None
             if not edit or not edit.time or not edit.time <= hit.first <= edit.time + AFTER_EDIT:
                 continue
-            said = clipped(hit.lines[-1]["message"])
+            said = f'the log of {spoken(hit.object)} says "{clipped(hit.lines[-1]["message"])}"'
             if not _changed_otherwise(s, hit.object, edit.time, hit.first):
                 yield Finding(
                     fault="configmap_wrong_value",
                     object=ref,
                     summary=f"{spoken(hit.object)} fails since {spoken(ref)} was edited",
-                    cause=f'ConfigMap {setting.configmap} was edited, and then its log says "{said}"',
+                    cause=f"ConfigMap {setting.configmap} was edited, and then {said}",
                     facts=one_each([edit, *hit.facts(), *symptoms(s, hit.object)]),
                     since=hit.first,
                     related=(hit.object,),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
 
 from srelab_lib.diagnosis.checks._calls import called
 from srelab_lib.diagnosis.checks._evident import evident
@@ -19,7 +21,7 @@ from srelab_lib.diagnosis.checks._facts import (
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
-from srelab_lib.model import Finding, Snapshot, object_ref, spoken
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _REFUSED = re.compile(
     r"password authentication failed|access denied for user|\bWRONGPASS\b|\bNOAUTH\b|login failed for user"
@@ -128,12 +130,20 @@ def _names_tls(hit: Hits) -> bool:
     return all(re.search(r"x509|SSL|TLS|CERT_HAS_EXPIRED|verify failed", str(line["message"])) for line in hit.lines)
 
 
-def _expired(ref: str, caller: str, facts: tuple, since, servers=(), *, strength=2) -> Finding:  # type: ignore[no-untyped-def,type-arg]
+def _expired(
+    ref: str,
+    caller: str,
+    facts: tuple[Fact, ...],
+    since: datetime | None,
+    servers: Sequence[str] = (),
+    *,
+    strength: Literal[2, 3] = 2,
+) -> Finding:
     whose = f"the certificate of {spoken(ref)}" if ref != caller else "a certificate"
     return Finding(
         fault="tls_expired",
         object=ref,
-        summary=f"{spoken(caller)} refuses a TLS connection: {whose} has expired",
+        summary=f"{spoken(caller)} refuses TLS connections",
         cause=f"{whose} has expired",
         facts=facts,
         since=since,

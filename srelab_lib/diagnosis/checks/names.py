@@ -88,11 +88,12 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
     for ref, calls in groups.items():
         own = _own_dns(view.workloads.get(ref))
         callers = list(dict.fromkeys(call.caller for call in calls))
-        names = ", ".join(dict.fromkeys(call.address.host for call in calls if call.address)) or "names that exist"
+        names = list(dict.fromkeys(address.host for call in calls for address in _asked_for(view, call)))
+        exist = "the Service exists" if len(names) == 1 else "the Services exist"
         yield Finding(
             fault="dns_failure",
             object=ref,
-            summary=f"{spoken(callers[0])} cannot resolve {names}, although the Service exists",
+            summary=f"{spoken(callers[0])} cannot resolve {', '.join(names)}, although {exist}",
             cause=f"its pods ask other name servers: {own[0].text}" if own else "the cluster's DNS does not answer",
             facts=one_each([*(f for call in calls[:3] for f in call.hits.facts(2)), *own, *_dns_pods(s)]),
             since=min(call.hits.first for call in calls),
@@ -102,10 +103,16 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
 
 def _of_existing(view: Net, call: Failure) -> bool:
     """True when the name is of a Service with an address: a headless one without ready pods has none."""
-    workload = view.workloads.get(call.caller)
-    known = [call.address] if call.address else [r.address for r in view.references(workload)] if workload else []
-    services = [view.service(address) for address in known]
+    services = [view.service(address) for address in _asked_for(view, call)]
     return bool(services) and all(x is not None and (x.ready or x.spec.get("clusterIP") != "None") for x in services)
+
+
+def _asked_for(view: Net, call: Failure) -> list[Address]:
+    """The address that a failed call names, else those that the caller's definition does."""
+    if call.address:
+        return [call.address]
+    workload = view.workloads.get(call.caller)
+    return [item.address for item in view.references(workload)] if workload else []
 
 
 def _own_dns(workload: Workload | None) -> list[Fact]:
