@@ -57,11 +57,11 @@ def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
         fresh = _new_kinds(s, hit)
         if fresh is None or not evident(s, fresh):
             continue
-        count, what = len(fresh.lines), _kind(fresh.lines[-1])
+        what = _kind(max(reversed(fresh.lines), key=lambda line: _tells(str(line["message"]))))
         yield Finding(
             fault="exception_storm",
             object=hit.object,
-            summary=f"{spoken(hit.object)} logs {count} errors",
+            summary=f"{spoken(hit.object)} logs {len(fresh.lines)} error lines",
             cause=f"it fails with {what}",
             facts=one_each([*fresh.facts(4), *symptoms(s, hit.object)]),
             since=min([fresh.first, *(fact.time for fact in risen if fact.time)]),
@@ -133,6 +133,11 @@ def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
     fresh = [item for item in by_workload(s, late) if item.risen and len(item.lines) >= MANY]
     felt = risen_signals(s, hit.object, *USER_SIGNALS) or (_changed(s, hit) and failed_answers(s, hit.object))
     return fresh[0] if fresh else (hit if felt else None)
+
+
+def _tells(message: str) -> int:
+    """How much a line tells of what failed: an exception by name, words for an error, or only a level."""
+    return 2 * bool(_EXCEPTION.search(message)) + bool(ERROR.search(message))
 
 
 def _kind(line: Row) -> str:
