@@ -14,13 +14,26 @@ from srelab_lib.explanation.grounding import verify
 from srelab_lib.model import Evidence, EvidenceSet
 
 FOLDER = Path(__file__).parent / "data"
-FILES = ("claims_recorded", "claims_second", "claims_third", "claims_fourth", "claims_fifth", "claims_sixth")
-LATEST = "claims_seventh"
-"""Some of its false claims pass still: swaps within one fact, words that the vocabulary does not know."""
+FILES = (
+    "claims_recorded",
+    "claims_second",
+    "claims_third",
+    "claims_fourth",
+    "claims_fifth",
+    "claims_sixth",
+    "claims_eighth",
+    "claims_tenth",
+)
+PARTLY = ("claims_seventh", "claims_ninth")
+"""Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
-    name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in (*FILES, LATEST)
+    name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in (*FILES, *PARTLY)
 }
+TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
+"""Where it is not about half of them."""
 KINDS = ["wrong_object", "wrong_number", "wrong_unit", "irrelevant_citation", "negation", "cause_effect_swapped"]
+WITHOUT_FIGURES = {"claims_tenth"}
+"""Files that have no claims with a wrong number or unit."""
 
 
 def evidence_of(rows: list[dict[str, Any]]) -> EvidenceSet:
@@ -36,29 +49,30 @@ def judged(file: str, kind: str) -> dict[str, str]:
     return {c["text"]: verify(c["text"], c["evidence"], evidence[c["recording"]]).status for c in claims}
 
 
-@pytest.mark.parametrize("file", [*FILES, LATEST])
-def test_there_are_two_hundred_and_half_of_them_are_true(file: str) -> None:
+@pytest.mark.parametrize("file", [*FILES, *PARTLY])
+def test_there_are_two_hundred_and_half_of_them_or_more_are_true(file: str) -> None:
     claims = DATA[file]["claims"]
     assert len(claims) >= 200
-    assert abs(Counter(claim["true"] for claim in claims)[True] - len(claims) / 2) <= 2
+    assert abs(Counter(claim["true"] for claim in claims)[True] - TRUE_CLAIMS.get(file, len(claims) / 2)) <= 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("file", FILES)
 def test_every_false_claim_of_a_kind_that_is_promised_is_struck(file: str, kind: str) -> None:
     statuses = judged(file, kind)
-    assert statuses
+    assert statuses or (file in WITHOUT_FIGURES and kind in {"wrong_number", "wrong_unit"})
     assert [text for text, status in statuses.items() if status == "kept"] == []
 
 
-def test_nine_in_ten_false_claims_of_the_latest_file_are_struck() -> None:
-    false = [claim["kind"] for claim in DATA[LATEST]["claims"] if not claim["true"]]
-    statuses = [status for kind in sorted(set(false)) for status in judged(LATEST, kind).values()]
+@pytest.mark.parametrize("file", PARTLY)
+def test_nineteen_in_twenty_false_claims_of_the_others_are_struck(file: str) -> None:
+    false = [claim["kind"] for claim in DATA[file]["claims"] if not claim["true"]]
+    statuses = [status for kind in sorted(set(false)) for status in judged(file, kind).values()]
     assert len(statuses) == len(false)
-    assert Counter(statuses)["struck"] >= 0.9 * len(statuses)
+    assert Counter(statuses)["struck"] >= 0.95 * len(statuses)
 
 
-@pytest.mark.parametrize("file", [*FILES, LATEST])
-def test_nine_in_ten_true_claims_are_kept(file: str) -> None:
+@pytest.mark.parametrize("file", [*FILES, *PARTLY])
+def test_nineteen_in_twenty_true_claims_are_kept(file: str) -> None:
     statuses = judged(file, "true")
-    assert Counter(statuses.values())["kept"] >= 0.9 * len(statuses)
+    assert Counter(statuses.values())["kept"] >= 0.95 * len(statuses)

@@ -35,6 +35,7 @@ class _Dating(NamedTuple):
 _DATINGS = (
     _Dating(temporal=True, cause=_EXACT, effect=_EXACT, margin_seconds=0.0),
     _Dating(temporal=True, cause=_ANY, effect=_CHANGE, margin_seconds=0.0),
+    _Dating(temporal=True, cause=_SHIFT, effect=_SHIFT, margin_seconds=0.0),
     _Dating(temporal=False, cause=_ONCE, effect=_ONCE, margin_seconds=30.0),
     _Dating(temporal=False, cause=_SHIFT, effect=_SHIFT, margin_seconds=0.0),
 )
@@ -56,10 +57,17 @@ def is_dated_later(cause: Passage, effect: Passage, held: Sequence[Held], *, tem
     return False
 
 
-def is_dated_earlier(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
-    """Whether all that a claim puts first is dated before the rest, of which it is known when it happened."""
-    first = _clocks(cause, held) or _dates(facts_of(cause, held), _ANY, held)
-    second = _clocks(effect, held) or _dates(facts_of(effect, held), _EXACT, held)
+def is_dated_earlier(cause: Passage, effect: Passage, held: Sequence[Held], *, temporal: bool) -> bool:
+    """Whether all that a claim puts first is dated before the rest, of which it is known when it happened.
+
+    What it only calls a cause must be a change: that one thing was seen before another makes it no cause.
+    """
+    causes, effects = facts_of(cause, held), facts_of(effect, held)
+    changed = bool(causes) and all(fact.item.kind == "change" for fact in causes)
+    if not (temporal or (changed and all(fact.item.kind != "change" for fact in effects))):
+        return False
+    first = _clocks(cause, held) or _dates(causes, _ANY, held)
+    second = _clocks(effect, held) or _dates(effects, _ANY if changed else _EXACT, held)
     return bool(first and second) and max(first) < min(second)
 
 

@@ -100,5 +100,5 @@ TROUBLE = (
     r"time ?out|timed out|missing|not found|exit code\W?[1-9]|insufficient|unavailable|evict|"
     r"forbidden|not ready|throttl|"
     r"no such|unable|can not|could not|deadlock|exhaust|warning|invalid|expired|exceeded|violat|"
-    r"conflict|stuck|pending|not exist|waiting for"
+    r"conflict|stuck|pending|not exist|waiting for|unreachable|\bexit [1-9]"
 )

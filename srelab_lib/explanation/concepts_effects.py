@@ -107,7 +107,8 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     topic(
         "what people meant or did",
-        r"\b(?:approv|decid|confirm|agre[ei]|intend|intention|deliberate|sabotag|malicious|hack|attack|"
+        r"\b(?:approv|decid|confirm|agree[ds]? (?:to|that|on)|agreement|intend|intention|deliberate|sabotag|"
+        r"malicious|hack|attack|"
         r"accident|negligen|blam)\w*|on purpose|"
         r"by mistake",
     ),
@@ -121,7 +122,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bnewly created\b|"
         r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|autoscaler)"
         r"\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
-        r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b|"
+        r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b(?! (?:is|was|are|limit|fail|cap))|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"
@@ -134,6 +135,7 @@ EFFECTS: tuple[Concept, ...] = (
         "stayed the same",
         r"\b(?:stay|remain|held|kept|keep)\w* (?:at\b(?! the)|the same|"
         r"constant|flat|low|steady|stable|below|under)\b|"
+        r"\b(?:not|never) (?:move[ds]?|budged?|shift(?:ed)?|vary|varied|stir(?:red)?)\b|\bstood still\b|\bwas flat\b|"
         r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as)\b|\bstable\b|"
         r"\bun(?:changed|affected|touched|altered|modified)\b|"
         r"\b(?:nobody|no one|nothing|never)\b (?:\w+ ){0,2}?(?:touch|chang|alter|modif)\w*|\bas (?:\w+ )?as before\b|"
@@ -182,7 +184,7 @@ EFFECTS: tuple[Concept, ...] = (
     topic("scaling", r"\bscal\w*|\breplicas?\b", r"scal|replica"),
     state(
         "it is bound",
-        r"\b(?:un)?bound\b(?! to (?:port|\d|address))",
+        r"(?<!upper )(?<!lower )\b(?:un)?bound\b(?! to (?:port|\d|address))",
         r"phase\W?bound|is bound",
         r"pending|unbound|not bound|not found|no (?:persistent )?volumes? available",
     ),
@@ -198,7 +200,8 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     state(
         "it can",
-        r"\bcan (?!not\b|no\b|never\b|hardly\b|only\b|barely\b|be (?:seen|explained|traced|read)\b|allocate\b|offer\b|"
+        r"\bcan (?!not\b|no\b|never\b|hardly\b|only\b|barely\b|be (?:seen|explained|traced|read|ruled out|"
+        r"excluded)\b|only\b|allocate\b|offer\b|"
         r"provide\b|spare\b)\w+|"
         r"\bable to\b",
         WELL,
@@ -221,7 +224,8 @@ EFFECTS: tuple[Concept, ...] = (
     topic("an alert", r"\balerts?\b|\balarms?\b|\bfiring\b", r"kind alert|alert", REPORTED),
     state(
         "it is well",
-        r"\bhealth(?:y|ily)\b(?! check)|\bunhealthy\b|\bstable\b|\bstay\w* up\b|\bkeep\w* running|"
+        r"\bhealth(?:y|ily)\b(?! check)|\bunhealthy\b|\bstable\b|\bstay\w* up\b|\bkeep\w* running(?! (?:out|"
+        r"into|low|over|up)\b)|"
         r"\bsurviv\w*|\brecover\w*|\bimprov\w*|\bgot better\b|"
         r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|exit\w*|end\w*|"
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"

@@ -52,13 +52,13 @@ PLATFORM: tuple[Concept, ...] = (
     event(
         "endpoints",
         r"\bendpoints\b|(?<=ready )endpoint\b|(?:(?<=no )|(?<=any )|(?<=its )|(?<=single )|(?<=one ))endpoint\b(?! /)",
-        r"\bendpoints?\b",
+        r"\bendpoints?\b|\[(?:get|post|put|patch|delete|head)\]|\b(?:get|post|put|patch|delete) [·/]",
         UNREADY,
     ),
     topic("a selector", r"\bselect\w*|\blabels?\b", r"selector|label|node affinity|match labels", DECLARED),
     state(
         "it matches",
-        r"\b(?:mis)?match\w*|\bfit(?:s|ted)? (?:\w+ )?(?:labels?|selectors?)\b|\bagree(?:s|d)? with\b",
+        r"\b(?:mis)?match\w*|\bfit(?:s|ted)? (?:\w+ )?(?:labels?|selectors?)\b|\bagree(?:s|d)? with\b|\bdisagree\w*",
         r"\bmatches (?!no|0)[1-9a-z]|matched|matching pods",
         r"mismatch|match\w* (?:no|none|0|nothing)|not match|n't match|no match|matching (?:pods|"
         r"endpoints)\W{0,2}(?:0|none)|no pod|no node",
@@ -97,7 +97,7 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     event(
         "timed out",
-        r"\btime[ds]? ?out\b|\btime ?outs?\b|(?:exceed|pass|miss|overr[au]n|past|over|"
+        r"\btime[ds]? ?out\b(?! seconds)|\btime ?outs\b|(?:exceed|pass|miss|overr[au]n|past|over|"
         r"beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b(?! in\b)|\bhung\b",
         r"time ?out|timed out|deadline|etimedout|too long",
         (FAILED, UNREADY),
@@ -150,7 +150,8 @@ PLATFORM: tuple[Concept, ...] = (
     state(
         "it exists",
         r"\bthere (?:is|are|was|were) no\b|no longer (?:there|present|set|defined|exists?)\b|"
-        r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b|\babsent\b|"
+        r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|"
+        r"within)\b)|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
         r"there)\b|no such|(?<!at )\bpresent\b|\bvanish\w*|\bdisappear\w*|\b(?:went|is|are|was|got) gone\b|"

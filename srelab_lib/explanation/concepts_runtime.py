@@ -49,19 +49,23 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "crashed",
         r"\bcrash(?!loop| loop)\w*|\bdie[sd]?\b|\bdying\b|fell over|falls over|went down(?! from| to|"
-        r" by)|collaps\w*\b(?! to| from| by)|\b(?:is|are|was|were|be) down\b(?! to| from| by)",
+        r" by)|collaps\w*\b(?! to| from| by| (?:of|in) [^.;,]{0,40}?(?:rate|traffic|requests|throughput))|"
+        r"\b(?:is|are|was|were|be) down\b(?! to| from| by)",
         r"crash|exit code\W?[1-9]|exited|terminated|oom|kill|back off restarting|panic|fatal|"
         r"no endpoints|refused|unavailable|"
         r"went from 1 to 0|" + DIED,
         ENDED,
+        r"deleted pod|\bstate\W?running\b.*restart count\W?0\b|restart count\W?0\b.*\bstate\W?running|"
+        r"reason\W?completed|exit code\W?0\b",
     ),
     event(
         "exited",
-        r"\bexit(?:s|ed|ing)?\b(?! code)|\bquits?\b|\bterminat\w*|(?<!the )(?<!at )\bends?\b"
-        r"(?! with| in | up )|\bended\b(?! in | up )|"
+        r"\bexit(?:s|ed|ing)?\b(?! code)(?! (?:cleanly|gracefully|normally|properly)\b)|\bquits?\b|"
+        r"\bterminat\w*|(?<!the )(?<!at )(?<!back )(?<!front )\bends?\b"
+        r"(?! with| in | up | cleanly| gracefully| normally| properly| well)|\bended\b(?! in | up )|"
         r"\bstopp(?:ed|ing)\b(?! \w+ing\b)|\bstops?\b(?! \w+ing\b)|"
         r"shut(?:s|ting)? ?down",
-        r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|" + DIED,
+        r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|deleted pod|" + DIED,
         ENDED,
     ),
     topic("exit code", r"exit (?:code|status)|return code", r"exit|code", ENDED),
@@ -79,7 +83,7 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "restarted", r"\brestart\w*|started again|start(?:s|ed|ing)? (?:it )?over", r"crash ?loop|back ?off", REPEATED
     ),
-    event("evicted", r"\bevict\w*", "", ENDED),
+    event("evicted", r"\bevict\w*", "preempt", ENDED),
     event("preempted", r"\bpre ?empt\w*|higher priority", r"priority", ENDED),
     topic("a signal", r"\bsignals?\b|\bsig(?:abrt|bus|ill|quit|int)\b", r"signal|\b13[479]\b|\b143\b|oom"),
     topic(
@@ -100,8 +104,8 @@ RUNTIME: tuple[Concept, ...] = (
         r"limit|quota|\bmax|\bcap\b|\d/\d",
         DECLARED,
     ),
-    topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b", r"cpu|cores|throttl"),
-    event("throttled", r"\bthrottl\w*", "", (SHORT, ENDED)),
+    topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b(?! (?:api|group|resource|dump|file))", r"cpu|cores|throttl"),
+    event("throttled", r"\bthrottl\w*", r"\b429\b|too many requests", (SHORT, ENDED)),
     event(
         "leaked",
         r"\bleak\w*|grow\w* (?:\w+ )?without (?:a )?(?:bound|limit|end)|(?:steadi|continuous|"
@@ -131,7 +135,8 @@ RUNTIME: tuple[Concept, ...] = (
         "there is enough",
         r"\b(?:in)?sufficient\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
         r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
-        r"too few|\bshort of\b|\bshortage\b|\black of\b",
+        r"too few|\bshort of\b|\bshortage\b|\black of\b(?! (?:\w+ )?(?:permissions?|rights?|access|an?\b|the\b|"
+        r"any\b|answers?))",
         r"(?<!in)sufficient|(?<!not )enough",
         r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"
         r"nodes are available",

@@ -11,16 +11,18 @@ from srelab_lib.explanation.words import clause_at
 _NOT = re.compile(
     r"\b(?:not(?! only| just| enough)|never|no longer|hardly|neither|none of|(?:0|"
     r"zero) (?:out )?of|nothing|unrelated to|independent of|rul(?:e|es|ed|ing) out|"
-    r"exclud\w*|avoid\w*)\b"
+    r"exclud\w*|avoid\w*|depriv\w*|robb(?:ed|ing)|stripp(?:ed|ing))\b"
 )
 _NO = re.compile(
     r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|free (?:of|from)|devoid of|deprived of|robbed of|"
     r"empt(?:y|ied|ies)(?: [\w·]+){0,3} of|"
     r"(?:lo(?:se|ses|st|sing)|left without|ran out of|runs out of) (?:all|every|any)|"
-    r"instead of|rather than)\b"
+    r"instead of|rather than|without (?:an?|one) (?:single|sole))\b"
 )
 _WITHOUT = re.compile(r"\bwithout\b")
-_CONTRAST = re.compile(r"\b(?:instead of|rather than) (?:[\w·]+ ?){1,4}")
+_CONTRAST = re.compile(
+    r"(?:\b(?:instead of|rather than)|, (?:and )?not(?: an?| by| from| due to| because of)?) (?:[\w·]+ ?){1,4}"
+)
 _DENIES = re.compile(
     f"{_NOT.pattern}|\\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor)\\b|{_WITHOUT.pattern}"
 )
@@ -30,12 +32,13 @@ _SUBJECT = re.compile(
 )
 """A subject that denies all of its clause: `No replica of the storefront is available`."""
 _ZERO_BEFORE = re.compile(
-    r"(?:^|\s)(?:0|zero|0/\d+) "
+    r"(?:^|\s)(?<!from )(?:0|zero|0/\d+) "
     r"(?:(?:ready|running|available|such|other|failed|failing|replicas?|pods?|of (?:them|those)) )?(?:of [\w·]+ )?"
     r"(?:(?:is|are|was|were|being) )?$"
 )
 _FALSE_AFTER = re.compile(
-    r"^(?: count| total| ready| replicas)?\W{0,3}(?:(?:is|was|were|are)\W+(?:both )?)?"
+    r"^(?: (?:count|total|ready|replicas?|endpoints?|pods?|of ·|of [a-z]+|now)(?!\w))*\W{0,3}(?:of )?(?:(?:is|"
+    r"was|were|are|can be|could be|may be|numbers?|total(?:s|ed)?|comes? to|amounts? to)\W+(?:both )?)?"
     r"(?:false\b|0\b(?![.\d])|none\b|not\b(?! known)|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
     r"|^(?:[^.;,]|\.(?=\d)){0,30}? (?:went away|vanished|disappeared|got lost|came to an end|"
     r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided)\b(?! (?:with|in|up|by)\b))"
@@ -59,8 +62,12 @@ _OPEN = re.compile(
     r"to (?:be|become|get)|in order to|before|asks?|asked|checks?|looks? for|that|which|"
     r"who)\s+(?:\w+\s+){0,3}$|\bthan\b[^,;]*$"
 )
-_DEPENDS = re.compile(r"\W+(?:only )?(?:once|if|when|as soon as|as long as|until|unless)\b")
+_DEPENDS = re.compile(
+    r"\W+(?:only )?(?:after (?:\w+ )?(?:fail|miss|error|strike|unsuccess)\w*|once|if|when|as soon as|as long as|"
+    r"until|unless)\b"
+)
 """What follows a state that holds on a condition."""
+_COUNTS_AS = re.compile(r"\b(?:counts? as|deemed|considered|regarded as|marked(?: as)?) $")
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _DENIED_WORD = re.compile(
     r"\b(?:not|never|no longer)(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
@@ -70,6 +77,8 @@ _DENIED_WORD = re.compile(
     r"had|can|could|at|in|on|of|for|to|from|behind|"
     r"when|and|or|by|with|it|that|which|anymore|any)\b)[a-z]+){0,2})"
 )
+_NO_MATCH = re.compile(r"(?: (?:of|on) (?:[\w·]+ ){0,3}?| )(?:match|fit|correspond|agree)\w*")
+"""`No label of it matches`: the labels are there."""
 _NEAR_WORDS, _NEXT_WORDS, _BESIDE_WORDS = 8, 4, 3
 """How far a denial reaches: `not` over what is done, `no` and `without` over what is named next."""
 
@@ -91,6 +100,8 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
         return not denied
     before, after = clause_at(text, match.start(), match.end())
     near_before, near_after = _near(before, last=True), _near(after, last=False)
+    if _COUNTS_AS.search(text[: match.start()]) and _DEPENDS.match(text[match.end() :]):
+        return None
     if _INHERENT.search(match[0]):
         return _inherent_sign(match[0], after, denied)
     if (
@@ -123,6 +134,8 @@ def denial_in(text: str) -> str:
 def denied_words(text: str) -> Iterator[str]:
     """What a claim's spread text denies: the word after each `not`, the noun after each `no` and `without`."""
     for match in _DENIED_WORD.finditer(text):
+        if match["named"] and _NO_MATCH.match(text, match.end()):
+            continue
         yield match["done"] or match["named"].split()[-1]
 
 
@@ -152,3 +165,13 @@ def _denied(text: str, start: int, end: int) -> bool:
 def _near(text: str, *, last: bool) -> str:
     parts = text.split()
     return " ".join(parts[-_NEAR_WORDS:] if last else parts[:_NEAR_WORDS])
+
+
+HELD_DENIAL = re.compile(
+    r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
+    r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
+    r"5xx|peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b|=\"\"|"
+    r"in namespace=|"
+    r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)\d"
+)
+DENYING = re.compile(rf"{HELD_DENIAL.pattern}|\bremoved\b|\bdeleted\b|(?<=to )0(?![.\d])|\bun[a-z]{{4,}}ed\b")

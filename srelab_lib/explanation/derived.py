@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from srelab_lib.explanation.aggregates import from_several
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage, times_of
 from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts
@@ -16,18 +17,21 @@ _LACKING = re.compile(
     r"remaining|free|fail\w*|not)\b",
     re.IGNORECASE,
 )
-_REST = re.compile(r"\b(?:not|n't|success\w*|succeed\w*|others?|remaining|rest|left|fine|well)\b", re.IGNORECASE)
+_REST = re.compile(r"\b(?:not|n't|no|success\w*|succeed\w*|others?|remaining|rest|left|fine|well)\b", re.IGNORECASE)
 """What says that those are meant which a fact does not count."""
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
-    r"ahead|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?)\b",
+    r"ahead|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
+    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old))\b",
     re.IGNORECASE,
 )
 _BY_HOW_MUCH = re.compile(
-    r"\b(?:more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*)\b", re.IGNORECASE
+    r"\b(?:more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*|"
+    r"add\w*|tak(?:es?|en|ing)|took|remov\w*|shav\w*|shed|cut\w*|grow\w*|grew|grown)\b",
+    re.IGNORECASE,
 )
 _DIFFERENCE = frozenset({DIFFERENCE})
-_ROOM = re.compile(r"\b(?:headroom|remain\w*|left|spare|short of)\b", re.IGNORECASE)
+_ROOM = re.compile(r"\b(?:headroom|remain\w*|left|spare|short of|within|below|shy of|under|away from)\b", re.IGNORECASE)
 _LIST = re.compile(r"=(?P<items>[\w.-]+(?:,[\w.-]+)+)(?![\w=])")
 _NAMED_UNIT = re.compile(
     r"\b(?:[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)|"
@@ -35,13 +39,7 @@ _NAMED_UNIT = re.compile(
     r"(?!=)"
 )
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
-_COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
-_COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b|\btimes\b")
-_THINGS = re.compile(
-    r"(?: [\w-]+){0,2}? (?!(?:its|is|was|has|this|does|seconds|minutes|hours|times)\b)[a-z]{3,}s\b", re.IGNORECASE
-)
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
-_REPLICAS = re.compile(r"(?<!\w)replicas=(?P<all>\d+)\b.*?\breadyReplicas=(?P<ready>\d+)")
 _PARTS_OF = ("bytes", "cores")
 
 
@@ -53,14 +51,13 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
             yield from missing_counts(fact.quantities)
     for fact in held:
         yield from _in_named_units(fact)
-        yield from _counted_parts(fact)
+        yield from _counted_parts(fact, rest=_REST.search(claim.plain) is not None)
         yield from _probe_spans(fact)
     if any(item.family == "share" for item in claim.quantities):
         yield from _parts(claim, held)
-        yield from _ready_parts(held)
     if any(item.family == "fold" for item in claim.quantities):
         yield from _compared(held)
-    yield from _counted_facts(claim, held)
+    yield from from_several(claim, held)
     if _BY_HOW_MUCH.search(claim.plain):
         yield from _gaps(claim, held)
         yield from (one for fact in held for one in _differences(fact))
@@ -68,7 +65,6 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
         sized = [item for fact in held for item in fact.quantities if item.family in _PARTS_OF]
         yield from (replace(a, value=a.value - b.value) for a in sized for b in sized if a.value > b.value)
     yield from _versions(claim, held)
-    yield from _pods(claim, held)
     yield from _listed(held)
     yield from _changed(held)
 
@@ -93,18 +89,8 @@ def _gaps(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     for said in claim.quantities:
         for one in (item for item in numbers if item.value == said.value):
             for other in (item for item in numbers if item.family == one.family and item.value != one.value):
-                yield replace(one, value=abs(one.value - other.value), roles=_DIFFERENCE)
-
-
-def _counted_facts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
-    """Three log lines of failed writes are cited: three writes failed. Facts that count themselves are not counted."""
-    alike = len({fact.item.kind for fact in held}) == 1 and len(held) > 1
-    if not alike or any(_COUNTS.search(fact.item.text) for fact in held):
-        return
-    for item in claim.quantities:
-        counts = item.text.lower() == "twice" or _THINGS.match(claim.plain[item.end :])
-        if item.value == len(held) and not item.family and counts:
-            yield replace(item)
+                gap = replace(one, value=abs(one.value - other.value), roles=_DIFFERENCE)
+                yield from (gap, replace(gap, per=""))
 
 
 def _differences(fact: Held) -> Iterator[Quantity]:
@@ -149,10 +135,12 @@ def _in_named_units(fact: Held) -> Iterator[Quantity]:
             yield from (replace(one, start=item.start, end=item.end) for one in found[:1])
 
 
-def _counted_parts(fact: Held) -> Iterator[Quantity]:
-    """`161 of 276 answers`: a share."""
+def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
+    """`161 of 276 answers`: a share, and that of the rest."""
     for part, whole in counted_parts(fact):
         yield Quantity(text="", value=part / whole, family="share", step=0.01)
+        if rest:
+            yield Quantity(text="", value=1 - part / whole, family="share", step=0.01)
 
 
 def counted_parts(fact: Held) -> list[tuple[int, int]]:
@@ -183,22 +171,7 @@ def _parts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
                 yield Quantity(text="", value=part.value / whole.value, family="share", step=0.01)
 
 
-def _ready_parts(held: Sequence[Held]) -> Iterator[Quantity]:
-    """Of four replicas one is ready: a quarter of them is, and three quarters are not."""
-    for match in (found for fact in held if (found := _REPLICAS.search(fact.item.text))):
-        share = int(match["ready"]) / max(1, int(match["all"]))
-        yield from (Quantity(text="", value=part, family="share", step=0.01) for part in (share, 1 - share))
-
-
 def _compared(held: Sequence[Held]) -> Iterator[Quantity]:
     """A request of 900Gi where a node has 24Gi: how many times the one is the other."""
     sized = [item for fact in held for item in fact.quantities if item.family in _PARTS_OF and item.value > 0]
     yield from folds((one.value, other.value) for one in sized for other in sized if one.family == other.family)
-
-
-def _pods(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
-    """How many pods the cited facts are of, where the claim counts pods."""
-    pods = {fact.item.object for fact in held if fact.item.object.startswith("Pod/")}
-    for item in claim.quantities:
-        if len(pods) > 1 and item.value == len(pods) and _COUNTS_PODS.match(claim.plain[item.end :]):
-            yield replace(item)

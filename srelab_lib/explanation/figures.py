@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, share_of, with_halves
-from srelab_lib.explanation.quantities import DIFFERENCE, Quantity
+from srelab_lib.explanation.number_roles import roles_between
+from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, fraction_of, share_of, with_halves
+from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.units import UNIT, unit_of
 
 _NUMBER = re.compile(
@@ -17,10 +18,12 @@ _NUMBER = re.compile(
 _COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")
 _PORT = re.compile(r"(?<=[A-Za-z\d\]]):(?P<number>\d{2,5})(?!\w|[:.-]\w)")
 _FOLD = re.compile(
-    r"\b(?P<count>\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty|hundred)"
+    rf"\b(?P<count>\d+(?:\.\d+)?|{'|'.join(WORDS)})"
     r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer|"
     r"(?:its|their|the|what) (?:it was |they were )?(?:former|previous|earlier|old|"
-    r"original|initial|usual|normal|before))\b)"
+    r"original|initial|usual|normal|before)|what\b|the (?:\w+ )?(?:memory|cpus?|cores?|number|amount|rate|"
+    r"latency|limit|"
+    r"size|load|value|capacity|request))\b)"
     r"|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|quintupl(?:ed|es|ing)|halv(?:ed|es|ing)|"
     r"half (?:as (?:much|many|high|large|big) )?again)\b"
     r"|\b(?P<times>twice|double|thrice) (?=(?:the|as|its|what|that)\b)",
@@ -32,75 +35,30 @@ _DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
 _DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
 _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
-_OF_IT = r"(?:of )?(?:(?:the |its )?(?:[\w-]+ ){0,2}(?:is|was) )?"
-"""`the last exit code of the container is`."""
-_CODE = r"(?:code|status)"
-_MOVED = (
-    r"(?:increas|rais|ris|rose|gr[eo]w|climb|jump|gain|f[ea]ll|drop|lower|reduc|decreas|cut|shr[aiu]nk|declin|up|down)"
-)
-_ROLES = (
-    (
-        "exit",
-        rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?{_CODE}| with(?: an?)?(?: (?:exit )?{_CODE})?)?|code)\W{{0,3}}{_OF_IT}$",
-        r"(?!)",
-    ),
-    ("signal", r"\bsignal\W{0,3}$", r"(?!)"),
-    (
-        "restart",
-        r"\brestart(?:s|ed|ing)?(?:[ _]?count)?(?: is| was| of| to| at| about| around| some)?\W{0,3}$",
-        r"^ (?:more |container |pod )?restarts?\b",
-    ),
-    ("port", r"(?:\bports?\b\W{0,3}(?:is |was |number )?|\w:)$", r"(?!)"),
-    ("http", r"(?:\bhttp(?:/\d\.\d\"?)?|(?<!exit )\bstatus(?:[ _]?code)?)\W{0,3}(?:of )?$", r"(?!)"),
-    ("replicas", r"\breplicas\W{0,3}$", r"^ (?:\w+ )?(?:replicas?|pods?)\b"),
-    (
-        "ready",
-        r"(?<!not )(?<!un)\bready(?:[ _]replicas)?\W{0,3}$",
-        r"^ (?:(?:out )?of (?:the |its )?\w+ )?(?:replicas? |pods? )?(?:(?:is|are|was|were|became) )?ready\b",
-    ),
-    (
-        "updated",
-        r"\bupdated(?:[ _]replicas)?\W{0,3}$",
-        r"^ (?:(?:out )?of (?:the |its )?\w+ )?(?:replicas? |pods? )?(?:(?:is|are|was|were) )?updated\b",
-    ),
-    ("nodes", r"\bnodes\W{0,3}$", r"^ (?:\w+ )?nodes?\b"),
-    ("revision", r"\brevision\W{0,3}$", r"(?!)"),
-    (
-        "limit",
-        r"\blimits?(?:[ .]?(?:memory|cpu))?\W{0,3}(?:\w+ ){0,3}$|\b(?:ceiling|cap|max(?:imum)?) (?:\w+\W){0,2}$",
-        r"^ (?:memory |cpu )?(?:limit|ceiling|cap)\b",
-    ),
-    (
-        "request",
-        r"\brequest(?:s?[ .]?(?:memory|cpu)|(?= ?=))\W{0,3}$|\b(?:memory|cpu)[ _]requests?\W{0,3}(?:\w+ ){0,3}$",
-        r"^ (?:memory |cpu )request\b",
-    ),
-    ("timeout", r"\btime ?out\w*\W{0,3}(?:\w+ ){0,2}$", r"^ time ?out\b"),
-    (
-        DIFFERENCE,
-        rf"\b{_MOVED}\w* (?:[\w-]+ ){{0,4}}by (?:about |around |some |nearly |almost |roughly )?$",
-        r"^ (?:[\w/]+ ){0,2}(?:more|less|fewer|higher|lower|longer) than (?:before|it was|previously|earlier|usual)\b",
-    ),
-    ("period", r"\bperiod\w*\W{0,3}(?:\w+ ){0,2}$|\bevery $", r"^ period\b"),
-)
-_ROLE_PATTERNS = tuple((name, re.compile(before, re.I), re.compile(after, re.I)) for name, before, after in _ROLES)
 _KEY_UNIT = re.compile(
     r"(?:_|(?<=[a-z]))(bytes|seconds|ratio|cores|percent)(?:_per_second)?\W{1,2}$|"
     r"\b\w+_(bytes|seconds|ratio|cores|percent) (?:\w+ )?$",
     re.IGNORECASE,
 )
-_PER = re.compile(r"\s*(?:/|(?:per|a|an|each|every)\s+)(?P<span>s|sec|second|m|min|minute|h|hour|day)\b", re.IGNORECASE)
-_KEY_FOLLOWS = re.compile(r"\s*[\w.]+\s*[=:]")
+_PER = re.compile(
+    r"\s*(?:of (?:\w+ )?memory )?(?:/|(?:per|a|an|each|every)\s+)(?P<span>s|sec|second|m|min|minute|h|hour|day)\b",
+    re.IGNORECASE,
+)
 _TIMED_KEY = re.compile(
     r"(?:timeout|period|delay|deadline|grace|interval|duration|sleep)\w*\"?\s?[=:]?\s?$", re.IGNORECASE
 )
 _CPU_KEY = re.compile(r"\bcpu(?:[ _](?:request|limit)s?)?(?: of [\w -]{1,40})?\s?[=:]\s?$", re.IGNORECASE)
+_NOT_NOUGHT = re.compile(r"!=$")
 _ABOUT = re.compile(
     r"(?:\babout|\baround|\broughly|\bapproximately|\bnearly|\balmost|"
     r"\bsome|\bin the order of|\bclose to|\bjust (?:over|under)|~)\s?$",
     re.I,
 )
-_OVER = re.compile(r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed\w*|>=?)\s?$", re.I)
+_OVER = re.compile(
+    r"(?:\bover|\bmore than|\babove|\bat least|\bbeyond|\bexceed\w*|"
+    r"\b(?:not|n't|never|neither|none|nor|no)\b(?: [\w-]+){0,7} (?:below|under|less than|fewer than)|>=?)\s?$",
+    re.I,
+)
 _UNDER = re.compile(r"(?:\bunder|\bless than|\bbelow|\bat most|\bfewer than|\bup to|<=?)\s?$", re.I)
 
 _HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|weeks?|cores?|bytes?|percent)\b)", re.I)
@@ -180,7 +138,7 @@ def _share(text: str, value: float, match: re.Match[str]) -> Quantity:
 
 def _spelled(match: re.Match[str]) -> Quantity:
     if match["share"]:
-        return _share(match[0], WORDS[match["share"].lower().replace("-", " ")], match)
+        return _share(match[0], fraction_of(match), match)
     if match["tens"]:
         value = WORDS[match["tens"].lower()] + WORDS[match["ones"].lower()]
     elif match["half"]:
@@ -205,16 +163,38 @@ def _shared_units(found: list[Quantity], text: str) -> list[Quantity]:
         gap = text[one.end : other.start]
         if not one.family and _has_unit(other) and _UNIT_FOLLOWS.fullmatch(gap):
             result[position] = _in_unit_of(one, other)
-        elif not other.family and _has_unit(one) and _UNIT_PRECEDES.fullmatch(gap):
+        elif (
+            not other.family
+            and _has_unit(one)
+            and not _is_part(one, gap)
+            and (_UNIT_PRECEDES.fullmatch(gap) or _is_carried(gap, text, other))
+        ):
             result[position + 1] = _in_unit_of(other, one)
     return result
 
 
-_UNIT_FOLLOWS = re.compile(r"\s*(?:to|and|or|-|–|->|→)\s*(?:about |around )?")
+def _is_part(one: Quantity, gap: str) -> bool:
+    """`Half of the four nodes`: a share counts what follows."""
+    return one.family == "share" and "of" in gap.split()
+
+
+def _is_carried(gap: str, text: str, other: Quantity) -> bool:
+    """True for a number with nothing that it counts, behind one with a unit."""
+    if _MORE_OF_IT.match(text, other.end):
+        return ";" not in gap and len(gap) < 40
+    return _UNIT_CARRIED.fullmatch(gap) is not None and _NO_NOUN.match(text, other.end) is not None
+
+
+_ROUGHLY = r"(?:(?:about|around|some|nearly|almost|roughly|just over|just under|approximately) )?"
+_UNIT_FOLLOWS = re.compile(rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of (?:the|its|a|an allowed))\s*{_ROUGHLY}")
 _UNIT_PRECEDES = re.compile(
     r"(?:\s*at (?:the )?p\d\d)?,?\s*(?:instead of|rather than|up from|"
-    r"down from|from|compared (?:to|with)|versus|vs\.?|and not)\s*"
+    r"down from|from|compared (?:to|with)|versus|vs\.?|and not|(?:out )?of (?:the|its|a))\s*"
 )
+_UNIT_CARRIED = re.compile(rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}")
+"""`From 1.5 per cent to nearly 20.`, `88 per cent of it, the other 94.`"""
+_NO_NOUN = re.compile(r"\s*(?:[.,;)]|$|(?:in|at|after|when|within|on|by|while|and|during|as)\b)")
+_MORE_OF_IT = re.compile(r"\s*(?:more|less|higher|lower) than\b")
 
 
 def _has_unit(item: Quantity) -> bool:
@@ -235,11 +215,7 @@ def _factor(item: Quantity) -> float:
 def _in_context(item: Quantity, text: str) -> Quantity:
     """The quantity with what the words around it say: its role, the unit of its key, about or over."""
     before, after = text[max(0, item.start - 48) : item.start], text[item.end : item.end + 32]
-    roles = frozenset(
-        name
-        for name, left, right in _ROLE_PATTERNS
-        if left.search(_role_text(before)) or (right.search(_role_text(after)) and not _KEY_FOLLOWS.match(after))
-    )
+    roles = roles_between(before, after)
     manner = next((name for name, pattern in _MANNERS if pattern.search(before)), item.manner)
     per = _PER.match(after)
     item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
@@ -259,8 +235,4 @@ def _with_key_unit(item: Quantity, before: str) -> Quantity:
     return replace(item, family="share" if name == "ratio" else name)
 
 
-_MANNERS = (("about", _ABOUT), ("over", _OVER), ("under", _UNDER))
-
-
-def _role_text(text: str) -> str:
-    return re.sub(r"(?<=[a-z])_(?=[a-z])|(?<=[a-z])(?=[A-Z])", " ", text)
+_MANNERS = (("not", _NOT_NOUGHT), ("about", _ABOUT), ("over", _OVER), ("under", _UNDER))

@@ -14,6 +14,7 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
   process ended, that it did so again, that it gets no traffic, what users felt, what controllers and alerts say; the
   later of these is no cause of the earlier, what is dated later came not before, and no fact says why a person changed
   something;
+* a cause that it rules out (`that change cannot be what broke it`) where the dates do not put it after the effect;
 * another kind of fault than the facts show (memory for CPU, DNS for a refused connection, readiness for liveness);
 * "all" and "every" where the facts have a part;
 * a claim that only a text rests on which tells its reader what to say (`steering`);
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_meaning as meaning
 from srelab_lib.explanation import rules_numbers as numbers
@@ -36,7 +38,7 @@ from srelab_lib.explanation import rules_roles as roles
 from srelab_lib.explanation import rules_substance as substance
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.passages import CITED_ID
-from srelab_lib.explanation.words import plain
+from srelab_lib.explanation.wording import worded
 from srelab_lib.model import Claim, EvidenceSet
 
 Rule = Callable[[Case], str | None]
@@ -53,7 +55,7 @@ def verify(text: str, cited: Sequence[str], evidence: EvidenceSet, *, about: str
         about: the object that it says it is about, as `Kind/namespace/name`; empty when it does not say.
     """
     ids = tuple(dict.fromkeys([*cited, *CITED_ID.findall(text)]))
-    case = Case(text=plain(text), cited=ids, about=about, evidence=evidence)
+    case = Case(text=worded(text), cited=ids, about=about, evidence=evidence)
     reason = next((reason for rule in RULES if (reason := rule(case)) is not None), "")
     return Claim(text=text, evidence=ids, status="struck" if reason else "kept", reason=reason)
 
@@ -75,10 +77,16 @@ RULES: tuple[Rule, ...] = (
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
     meaning.denies_what_is_so,
-    meaning.flags_agree,
-    meaning.nothing_is_had,
+    fields.flags_agree,
+    fields.nothing_is_had,
+    fields.places_are_right,
+    fields.things_are_of_their_kind,
+    fields.containers_are_right,
+    fields.stays_within_limit,
+    fields.affirms_what_is_not,
     meaning.outcome_agrees,
     meaning.direction_agrees,
+    meaning.ruled_out_is_later,
     meaning.cause_comes_first,
     substance.says_something_held,
 )

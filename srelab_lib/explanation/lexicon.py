@@ -7,7 +7,8 @@ from srelab_lib.explanation.words import stem, word_set
 ACRONYMS = word_set(
     """
     oom dns tls ssl http https cpu cpus ram api apis json url urls utc rbac pvc pvcs pv hpa pdb tcp udp ip ips
-    io id ids qos crd sre ok vs db sql ui os ttl env ns p50 p90 p95 p99 5xx 4xx i/o and/or n/a mib gib kib mb gb
+    io id ids req reqs qos crd
+    sre ok vs db sql ui os ttl env ns p50 p90 p95 p99 5xx 4xx i/o and/or n/a mib gib kib mb gb
     kb ms rps qps i.e e.g etc 24/7 wsgi k8s x509 sigkill sigterm cgroup cgroups c1 c2 c3 c4 c5 c6 c7 c8
     """
 )
@@ -62,6 +63,7 @@ MODIFIERS = word_set(
     configured required misconfigured faster slower replacement available unavailable reachable unreachable
     production remote local external internal public private base development dev web-facing exited dying dead
     without before after since because despite under through between behind against per via unlike until while during
+    extra additional added further spare surplus
     live restart more less which whose what such enough separate distinct identical particular individual certain
     various neither none nor
     """
@@ -98,7 +100,7 @@ SMALL = frozenset(
     could may might of to in on at by for from with as into and or but so when while because if than then now
     only just even not no never which who what where there their they them also about after before since until
     during over under up down out off more most less least very too all any each every some such own other same
-    being name names named call calls called
+    being name names named call calls called anymore
     """
         ),
     )

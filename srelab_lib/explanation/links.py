@@ -6,18 +6,40 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.words import sentences
 
 _BE = r"(?:is|was|are|were|be|been|being)"
 _NOUN = r"(?:cause|reason|trigger|source|origin|explanation|culprit)"
 
+SPAN = (
+    r"\b(?:(?:about|around|some|nearly|almost|roughly|just|only|exactly|barely|over|under|within|a mere|(?:less|"
+    r"more) than|"
+    rf"at most|at least) )*(?:[\d.]+[ -]?|(?:an?|a few|several|{'|'.join(WORDS)})[ -])(?:[a-z]+ )?"
+    r"(?:milliseconds?|seconds?|minutes?|hours?|ms|s|min)\b"
+)
+"""`Some 21 seconds`: how long."""
+_THEN = (
+    rf"(?:[,;] ?|\band )(?:and |then )*{SPAN} (?:later|afterwards?|after that|thereafter|on)\b,?|"
+    r"\b(?:and )?(?:thereafter|subsequently|whereupon)\b,?|\bby the time(?: that)?|"
+    r"\b(?:and )?(?:in its wake|afterwards),?(?= \w)"
+)
+"""What stands between the earlier and the later."""
+_BEHIND = (
+    r"(?:came |happened |is |was |set in )?subsequent to|follow(?:s|ed)? (?:up)?on(?: from)?|"
+    r"in the (?:wake|aftermath) of|on the heels of"
+)
+"""What stands between the later and the earlier."""
+
 _EFFECT_FIRST = (
+    rf"{_BEHIND}|"
     r"because(?: of)?|due to|(?:was |were |is |are |been |being )?(?:caused|triggered|produced|prompted|"
     r"brought about|brought on|set off|driven|explained|forced|provoked|induced|pushed) by|"
     r"as an? (?:\w+ )?(?:result|consequence|effect) of(?! (?:that|this|it)\b)|(?:is |was |are |were )?(?:an?|"
     r"the) (?:\w+ )?(?:result|consequence|effect|symptom|outcome|upshot|fallout) of|owing to|thanks to|"
     r"on account of|by reason of|for want of|for lack of|in view of|given that|seeing that|"
-    rf"{_BE} down to(?! \d)|{_BE} rooted in|(?:has|have|had) (?:its|their) (?:root|origin|cause)s? in|"
+    rf"{_BE} down to(?! (?:\d|zero|nil|none|nothing|one|two|three|half)\b)(?! \d)|{_BE} rooted in|(?:has|have|"
+    rf"had) (?:its|their) (?:root|origin|cause)s? in|"
     r"attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|"
     r"com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
     r"(?:is |was |came as )?(?:an? |the )?(?:reaction|response|answer) to|react(?:s|ed|ing)? to|"
@@ -26,7 +48,13 @@ _EFFECT_FIRST = (
     r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
     r"as soon as|once|now that|(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
 )
+_DOES = (
+    r"(?:exhaust(?:s|ed)|us(?:es|ed) up|fill(?:s|ed)(?: up)?|overload(?:s|ed)|overwhelm(?:s|ed)|"
+    r"saturat(?:es|ed)|starv(?:es|ed))"
+)
 _CAUSE_FIRST = (
+    rf"(?<=\w)(?= {_DOES} (?:the|its|their|all)\b)|"
+    rf"{_THEN}|"
     rf"{_BE} (?:the (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|responsible for|to blame for|behind|why|"
     r"at the root of|the root of|what(?= \w))|"
     r"lies behind|(?:and |, )?that (?:is|was) (?:why|what(?= \w))|"
@@ -46,36 +74,73 @@ _CAUSE_FIRST = (
     r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
     r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
     r"(?<=, and )(?:as an? (?:result|consequence) of|because of|due to|owing to) (?:that|this|it)\b|"
-    r"preced(?:es|ed|ing)(?! by)|before|and then|then|followed by|ahead of|prior to|culminat\w+ in|"
-    r"end(?:s|ed|ing)? (?:up )?in"
+    r"preced(?:es|ed|ing)(?! by)|before(?! (?:the|its|an?|their|this) (?:[\w-]+ ){0,3}?(?:time-?out|"
+    r"deadline)\b)|and then|then|followed by|ahead of|prior to|culminat\w+ in|"
+    r"end(?:s|ed|ing)? (?:up )?in(?! (?:an? )?(?:exit|code|status|error)\b)"
 )
 _TEMPORAL = re.compile(
+    rf"{_THEN}|{_BEHIND}|"
     r"after|before|once|as soon as|now that|following|and then|then|followed(?: by)?|ahead of|prior to|"
     r"preced(?:es|ed|ing)(?: by)?",
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    rf"\b(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
+    rf"(?:\b|(?=[,;]))(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
     rf"(?P<as>^as(?= (?:the|its|there|no|nobody|nothing|an?) )|^(?:having|lacking)(?= )|^with(?= (?:no|0|zero|none) ))|"
     rf"\bso (?:\w+ )that\b",
     re.IGNORECASE,
 )
 _NAMED_CAUSE = re.compile(
     rf"^\W*(?:(?:the|its|one|a) (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|what (?:caused|causes|triggered|triggers|"
-    rf"led to|leads to|made|makes|brought about|explains|explained)) (?P<effect>.+?) {_BE} (?:that )?(?P<cause>.+)$",
+    rf"led to|leads to|made|makes|brought about|explains|explained|drove|pushed|sent|raised|lowered|"
+    rf"slowed|broke|stopped|blocked|took down)) (?P<effect>.+?) {_BE} (?:that )?(?P<cause>.+)$",
     re.IGNORECASE,
 )
 
 _APART = re.compile(r"\s*(?P<cause>\S.*?) (?P<effect>(?:the|its|an?|no|there|all|every|each) \S+ .+)$", re.IGNORECASE)
 """`Due to the failed mount the Secret went missing`: no comma parts them, but another subject begins."""
 
-_ALONE = re.compile(r"\W*(?:(?:it was|only|just|not until|shortly|soon|right) ?)+", re.IGNORECASE)
+_EVENT = (
+    r"(?:change|roll-?out|restart|update|edit|patch|release|deployment|scale-?(?:down|up)|removal|deletion|cut|switch|"
+    r"reduction|increase|upgrade|move|step|swap)"
+)
+_APART_EVENT = re.compile(
+    rf"\s*(?P<cause>(?:the|its|an?|that|this) (?:[\w-]+ ){{0,2}}?{_EVENT}) (?P<effect>[\w·-]+ \w.+)$", re.I
+)
+"""`Seven seconds after the change bidder got a 504`."""
+_ALONE = re.compile(rf"\W*(?:(?:it was|only|just|not until|shortly|soon|right|{SPAN}) ?)+", re.IGNORECASE)
+_AFTER_IT = re.compile(
+    r"\s*(?:it|that|this|them),? (?P<effect>(?:the|its|an?|no|there|all|every|each) .+)", re.IGNORECASE
+)
+"""`The rollout, as some 21 seconds after it an exception was logged`."""
 _CONTINUED = re.compile(r"[,;] ?(?:and|but|yet) ?$", re.IGNORECASE)
 """What stands before a cause that comes first in its clause: `..., and since the Secret is gone, the pod fails`."""
 _INVERTED = re.compile(
     r"\s*(?P<cause>\S.*) (?P<effect>(?:was|were|is|did|does|has|could) (?:the|its|an?|[\w·-]+) .+)$", re.IGNORECASE
 )
 """`Only after the errors had begun was the image changed`."""
+
+
+_FIRST = (
+    re.compile(
+        r"^\W*(?P<cause>[^,;]{3,}?) (?:(?:had |has )?(?:come|came|happened|occurred|began|started|"
+        r"arose) (?:first|earlier)|"
+        r"(?:was|were) (?:there |here |seen |the )?(?:first|earlier)(?: to \w+)?|first)[,;]? (?:and (?:then )?|"
+        r"then )(?:only )?"
+        r"(?P<effect>.{3,}?)(?: (?:in its wake|later(?: on)?|afterwards|thereafter))?\W*$",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"^\W*first,? (?P<cause>.{{3,}}?),? (?:and|then)[, ]+(?:then,? |{SPAN} (?:later|afterwards|on),? )?"
+        r"(?P<effect>.{3,})$",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"^\W*(?P<cause>[^;]*?\balready\b[^;]*?),? (?:when|by the time(?: that)?|as) (?P<effect>[^;]{3,})$",
+        re.IGNORECASE,
+    ),
+)
+"""`The errors came first, and ...`, `First ..., then ...`, `... was already ... when ...`."""
 
 
 class Link(NamedTuple):
@@ -95,6 +160,9 @@ def _links(sentence: str) -> Iterator[Link]:
     named = _NAMED_CAUSE.match(sentence)
     if named is not None:
         return iter([Link(named["cause"], named["effect"], False)])
+    first = next((found for pattern in _FIRST if (found := pattern.match(sentence))), None)
+    if first is not None:
+        return iter([Link(first["cause"], first["effect"], True), *_linked(sentence)])
     return _linked(sentence)
 
 
@@ -108,12 +176,14 @@ def _linked(sentence: str) -> Iterator[Link]:
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)
+        elif pronoun := _AFTER_IT.match(right):
+            yield Link(left, pronoun["effect"], temporal)
         elif re.search(r"\w{3}", left) and not (_ALONE.fullmatch(left) or (_CONTINUED.search(left) and "," in right)):
             yield Link(right.partition(",")[0] if position + 2 == len(parts) else right, left, temporal)
         else:
             # "Because the limit was lowered, the container was killed": both stand after the word.
             cause, comma, effect = right.partition(",")
-            apart = None if comma else _INVERTED.match(right) or _APART.match(right)
+            apart = None if comma else _INVERTED.match(right) or _APART.match(right) or _APART_EVENT.match(right)
             if comma or apart:
                 yield Link(apart["cause"], apart["effect"], temporal) if apart else Link(cause, effect, temporal)
 

@@ -33,6 +33,10 @@ _AFTER = (
 )
 _ENTRY = re.compile(r"\b(?:the|its|an?) (?P<word>[a-z][a-z']+) (?:key|entry|column|relation)\b")
 _CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=./-]|-\w)")
+_RELATIVE = re.compile(
+    r"\b(?:that|which|what|whom|as|than|all|whatever|how|where|when|why|ones|those) (?:the|this|its|an?) $"
+)
+"""`All that the policy governs`: a verb follows the thing."""
 _FOLLOWING = word_set(
     """
     itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
@@ -54,6 +58,8 @@ def named_words(text: str) -> Iterator[tuple[str, bool]]:
             yield match["word"], False
     for pattern in (*_AFTER, _ENTRY, _CALLED):
         for match in pattern.finditer(text):
+            if _RELATIVE.search(text[: match.start()]):
+                continue
             of_object = pattern.groupindex.get("object") is not None and match["object"] is not None
             noun = match["word"].endswith(("ion", "ment")) and match["word"] not in SERVICE_NOUNS
             if of_object and (noun or stem(match["word"]) in TECHNICAL):

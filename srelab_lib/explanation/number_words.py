@@ -33,34 +33,32 @@ WORDS = {
     "twice": 2.0,
     "thrice": 3.0,
     "half": 0.5,
-    "a third": 1 / 3,
-    "one third": 1 / 3,
-    "two thirds": 2 / 3,
-    "a quarter": 0.25,
-    "one quarter": 0.25,
-    "three quarters": 0.75,
 }
-_SHARES = {"half", "a third", "one third", "two thirds", "a quarter", "one quarter", "three quarters"}
+_NUMERATORS = {"a": 1.0, "an": 1.0} | {word: value for word, value in WORDS.items() if 1 <= value <= 19}
+_DENOMINATORS = {
+    word: float(value)
+    for value, word in enumerate(word_list("third quarter fifth sixth seventh eighth ninth tenth"), start=3)
+} | {"fourth": 4.0, "twentieth": 20.0, "hundredth": 100.0, "thousandth": 1000.0}
+_FRACTION = rf"(?P<part>{'|'.join(_NUMERATORS)})[ -](?P<whole>{'|'.join(_DENOMINATORS)})s?"
 _COUNT_NOUN = (
     r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|"
-    r"replicas?)"
+    r"replicas?|cores?|millicores?|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?)"
 )
 WORD_NUMBER = re.compile(
-    r"\b(?:(?P<share>two[ -]thirds|three[ -]quarters|(?:a|one)[ -](?:third|quarter)|half)"
-    r"(?= of| the| all|,|\.|$| (?:its|their))"
+    rf"\b(?:(?P<share>{_FRACTION}|half)(?= of| the| all|,|\.|$| (?:its|their))"
     r"|(?P<tens>twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]"
     r"(?P<ones>one|two|three|four|five|six|seven|eight|nine)"
     r"|(?P<half>half(?: an?)?)(?=\s+(?:seconds?|minutes?|hours?|days?|cores?)\b)"
     rf"|(?P<one>(?<!not )one)(?= {_COUNT_NOUN}\b| of (?:the )?(?:\d|two\b|three\b|four\b|five\b))"
     r"|(?P<once>(?<!at )(?<!even )(?<!not )once)"
     r"(?=(?: more| again| already| so far| now)?(?:[.,;)]|$| (?:and|or|by|in|during|within)\b))"
-    rf"|(?P<word>{'|'.join(w for w in WORDS if w not in _SHARES | {'one', 'once'})}))\b"
+    rf"|(?P<word>{'|'.join(w for w in WORDS if w not in {'half', 'one', 'once'})}))\b"
     rf"(?:\s+(?P<unit>{UNIT})(?![\w/]))?",
     re.IGNORECASE,
 )
 """A number in words. "Once" counts only where nothing follows that makes it mean "as soon as"."""
 
-_SMALL = "|".join(word for word in WORDS if word not in _SHARES | {"zero", "once", "twice", "thrice"})
+_SMALL = "|".join(word for word in WORDS if word not in {"half", "zero", "once", "twice", "thrice"})
 ONE_IN = re.compile(
     rf"\b(?P<part>{_SMALL})(?: [a-z]+){{0,2}}? (?:in|out of)(?: every)? (?P<whole>{_SMALL})\b(?! (?:seconds?|"
     rf"minutes?|hours?|"
@@ -75,18 +73,49 @@ def share_of(match: re.Match[str]) -> float:
     return WORDS[match["part"].lower()] / WORDS[match["whole"].lower()]
 
 
+def fraction_of(match: re.Match[str]) -> float:
+    """The value of a share that `WORD_NUMBER` found: `half`, `two fifths`."""
+    return _ratio(match) if match["part"] else WORDS["half"]
+
+
+def _ratio(match: re.Match[str]) -> float:
+    return _NUMERATORS[match["part"].lower()] / _DENOMINATORS[match["whole"].lower().removesuffix("s")]
+
+
 _AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and a half\b", re.IGNORECASE)
+_ONE_AND_A_HALF = re.compile(r"\b(?:an?|one) (?P<unit>second|minute|hour) and a half\b", re.IGNORECASE)
+_PART_OF_ONE = re.compile(rf"\b{_FRACTION} of (?:an?|one) (?=(?:[a-z]+ )?(?:cores?|cpus?|seconds?|minutes?)\b)", re.I)
+_COUNT = rf"\d+|an?|(?:{'|'.join(word for word, value in WORDS.items() if value >= 20)})-[a-z]+|{'|'.join(WORDS)}"
+_COMPOUND = re.compile(
+    rf"\b(?P<large>{_COUNT}) (?P<of>hour|minute)s?,? (?:and )?(?P<small>{_COUNT}) (?P<unit>minute|second)s?\b",
+    re.IGNORECASE,
+)
+_A_SPAN = re.compile(
+    r"(?<!half )\ban? (?P<unit>second|minute|hour)(?= (?:later|before|after|earlier|on|apart|afterwards)\b)",
+    re.IGNORECASE,
+)
+_NOT_NOUGHT = re.compile(r"\bnon[ -]?zero\b", re.IGNORECASE)
+
+
+def with_halves(text: str) -> str:
+    """A text with numbers of several words as digits: `five and a half`, `six hundredths of a core`, `2m20s`."""
+    text = _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
+    text = _A_SPAN.sub(r"1 \g<unit>", text)
+    text = _PART_OF_ONE.sub(lambda match: f"{_ratio(match):g} ", text)
+    return _NOT_NOUGHT.sub("!=0", _COMPOUND.sub(_compound, text))
 
 
 def _with_half(match: re.Match[str]) -> str:
-    """`five and a half` as digits."""
     whole = match["whole"].lower()
     return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
 
 
-_ONE_AND_A_HALF = re.compile(r"\b(?:an?|one) (?P<unit>second|minute|hour) and a half\b", re.IGNORECASE)
+def _compound(match: re.Match[str]) -> str:
+    large, small = _count(match["large"]), _count(match["small"])
+    return f"{large:g}{match['of'][0].lower()}{small:g}{match['unit'][0].lower()}"
 
 
-def with_halves(text: str) -> str:
-    """A text with `five and a half` written as 5.5, and `a minute and a half` as 1.5 minutes."""
-    return _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
+def _count(text: str) -> float:
+    """`a`, `20`, `twenty`, `twenty-five`."""
+    tens, _, ones = text.lower().partition("-")
+    return 1.0 if tens in {"a", "an"} else WORDS.get(tens, 0.0) + WORDS.get(ones, 0.0) or float(text)

@@ -21,6 +21,7 @@ from srelab_lib.explanation.concept import (
 )
 from srelab_lib.explanation.fact_places import place_of, workload
 from srelab_lib.explanation.links import Link, links
+from srelab_lib.explanation.needs import comes_too_late
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Names, Passage, mentions
 from srelab_lib.explanation.polarity import is_troubled
@@ -50,7 +51,7 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
         if is_dated_later(cause, effect, held, temporal=link.temporal):
             return link
-        if link.temporal and is_dated_earlier(cause, effect, held):
+        if is_dated_earlier(cause, effect, held, temporal=link.temporal) or _is_by_made_restart(cause, effect, held):
             continue
         if _is_later_by_words(cause, effect):
             return link
@@ -63,7 +64,8 @@ def reason_of_change(claim: Passage) -> Link | None:
     """A cause that the claim gives for a mere change: people and controllers make changes, and no fact says why."""
     for link in links(claim.spread):
         exempt = link.temporal or _EXPLAINS_CHANGE.search(link.cause) or CHANGED in stages(link.cause, earliest)
-        if not exempt and stages(link.effect, earliest) == {CHANGED}:
+        found = stages(link.effect, earliest)
+        if not exempt and CHANGED in found <= {CHANGED, DECLARED}:
             return link
     return None
 
@@ -91,6 +93,16 @@ def _is_later_by_words(cause: Passage, effect: Passage) -> bool:
         return False
     begins, ends = stages(cause.spread, earliest), stages(effect.spread, latest)
     return bool(begins and ends) and min(begins) > max(ends)
+
+
+_RESTART = re.compile(r"\brestart\w*|\broll\w*")
+
+
+def _is_by_made_restart(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
+    """A restart that somebody made is a change, and no end of a process; it makes no other change."""
+    facts = facts_of(cause, held)
+    made = bool(facts) and all(fact.item.kind == "change" and _RESTART.search(fact.item_spread) for fact in facts)
+    return made and _RESTART.search(cause.spread) is not None and CHANGED not in stages(effect.spread, earliest)
 
 
 # --- by facts ---------------------------------------------------------------------------------------------------------
@@ -135,9 +147,16 @@ def _place(side: Passage, facts: Iterable[Held]) -> int | None:
     return min(words) if words else seen
 
 
+_OF_CALLED = re.compile(r"(?:dependency|upstream)_")
+_CALLED = re.compile(r"\b(?:dependenc|upstream|downstream|backend)")
+
+
 def _depends(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """What a caller sees, or how it fares, is no cause of how the one that it calls fares."""
     callers, called = facts_of(cause, held), facts_of(effect, held)
+    measured = bool(called) and all(_OF_CALLED.match(fact.item.text) for fact in called)
+    if measured and not _CALLED.search(cause.spread) and FELT in stages(cause.spread, latest):
+        return not (_LOAD.search(cause.spread) or CHANGED in stages(cause.spread, earliest))
     if not callers or not called or _LOAD.search(cause.spread) or CHANGED in stages(cause.spread, earliest):
         return False
     return all((workload(one), workload(other)) in names.calls for one in callers for other in called)
@@ -154,7 +173,23 @@ def _makes_absent(cause: Passage, effect: Passage, held: Sequence[Held], names: 
 def _makes_condition(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """A failed operation makes nothing full, expired, locked or too small, and has nobody ask for more."""
     del held, names
+    if _LOAD.search(cause.spread):
+        return False
     return is_condition(effect.spread) and not is_failing(effect.spread) and is_outcome(cause.spread)
+
+
+_RECEIVED = re.compile(r"\b(?:receiv\w*|got|gets|saw|sees|was (?:answered|given|served))\b")
+"""An answer that the one named was given by another one."""
+
+
+def _needs(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """A later step of an operation is no cause of an earlier one, unless the one that is called failed at it."""
+    del held
+    if not comes_too_late(cause.spread, effect.spread):
+        return False
+    one, other = _homes(cause, names), _homes(effect, names)
+    apart = bool(one and other) and not one & other and not _RECEIVED.search(cause.spread)
+    return not apart or any((caller, called) in names.calls for caller in one for called in other)
 
 
 def _homes(side: Passage, names: Names) -> set[str]:
@@ -163,4 +198,4 @@ def _homes(side: Passage, names: Names) -> set[str]:
     return {homes.get(name, name) for name in names.objects if mentions(name, side.plain)}
 
 
-_RULES = (_settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition)
+_RULES = (_settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition, _needs)

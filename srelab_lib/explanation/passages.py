@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from http import HTTPStatus
 
+from srelab_lib.explanation.codes import explained
 from srelab_lib.explanation.figures import clock_times, quantities
 from srelab_lib.explanation.number_words import with_halves
 from srelab_lib.explanation.quantities import Quantity
@@ -41,13 +41,11 @@ _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
 _IN_CONTAINER = re.compile(r"\(container=[^)]*\)")
 _NEXT_FIELD = re.compile(r"(?<=[a-z]\.) (?=[A-Z])| (?=(?!reason=|message=|status=)[\w.]+=)")
 _ENV_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
-_HTTP_CODE = re.compile(r"\bstatus(?:_?code)?[=: ]+([45]\d\d)\b", re.IGNORECASE)
-_HTTP_CODES = frozenset(HTTPStatus)
 _PATH = re.compile(r"(?<![\w.:/])(?:/(?=[^/\s]*[a-z])[\w.-]+){2,}/?")
 """A path of several parts is a name, whatever words it is made of."""
 _CODES = re.compile(
     r"(?<!for )(?<!in )(?<!after )(?<!within )(?<!every )(?<!took )(?<!takes )(?<!than )(?<!about )(?<!to )(?<!=)"
-    r"\b([45]0\d|429)s(?= |$|[.,;:])"
+    r"\b([45]0\d|429)s(?= |$|[.,;:])|\b([45]0\d|429)s(?= (?:on|from|by) [/a-zA-Z])"
 )
 """`The 404s of the probe`: how often, and no seconds."""
 _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|\bE\d+\b")
@@ -210,7 +208,7 @@ def is_named(name: str, fact: Held, names: Names) -> bool:
 
 def read_claim(text: str, names: Names) -> Passage:
     """A claim without the ids that it cites inside its text."""
-    return Passage(_CODES.sub(r"\1 errors", with_halves(plain(_CITATION.sub(" ", text)))), names.peculiar)
+    return Passage(_CODES.sub(r"\1\2 errors", with_halves(plain(_CITATION.sub(" ", text)))), names.peculiar)
 
 
 def read_fact(item: Evidence, names: Names) -> Held:
@@ -221,7 +219,7 @@ def read_fact(item: Evidence, names: Names) -> Held:
     kind, _, name = split_ref(item.object) if item.object.count("/") >= 2 else ("", "", "")
     if kind == "Pod":
         parts.append(" ".join(f"owner {owner}" for owner in names.owners(name)))
-    parts += [HTTPStatus(int(code)).phrase for code in _HTTP_CODE.findall(item.text) if int(code) in _HTTP_CODES]
+    parts += explained(item.text)
     if _ENV_NAME.search(item.text):
         parts.append("envname")
     return Held(plain(" · ".join(parts)), names.peculiar, item)

@@ -18,7 +18,8 @@ _TROUBLE = (
     r"devoid|empt(?:y|ied|ies)|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
 )
 _DECLINED = (
-    r"wrong|bad\b|den(?:y|ies)\b|chok|complain|trip|trouble|problem|issue|turn(?:s|ed)? (?:down|away)|block|"
+    r"hit\b|affect|strik|struck|suffer|wrong|bad\b|den(?:y|ies)\b|chok|complain|trip|trouble|problem|issue|"
+    r"turn(?:s|ed)? (?:down|away)|block|"
     r"forbid|prohibit|prevent|stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
     r"gave up|gives? up|giving up|bar(?:s|red) |silent|mute|down\b|unready|un\w+able|invalid|malformed|corrupt|"
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|"
@@ -33,14 +34,16 @@ _WELL = re.compile(
     re.IGNORECASE,
 )
 _ACHIEVED = re.compile(
-    r"\b(?:(?:finds?|found|holds?|held|has|have|had|contains?|carries|exists?|gets?|got|obtain\w*|receiv\w*|includes?|"
-    r"goes|went|gets|got) |through\b|is (?:in|on|there|part of)\b|present\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
+    r"\b(?:(?:finds?|found|holds?|held|(?:has|have|had)(?! (?:\w+ed|been|got|gone|come|become|begun|made|seen|"
+    r"set)\b)|contains?|carries|exists?|gets?|got(?! as far)|obtain\w*|receiv\w*|includes?|"
+    r"goes|went|gets) |through\b|is (?:in|on|there|part of)\b|present\b|in time\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
     r"worked\b|fine\b|well\b|healthy\b|"
     r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
     r"allow\w*|grant\w*|permit\w*|lets?\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|"
     r"respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
     r"load(?:s|ed)\b|reads?\b|wr(?:ites?|ote|itten)\b|stor(?:es?|ed)\b|saved?\b|pars(?:es?|ed)\b|decod(?:es?|ed)\b|"
-    r"start(?:s|ed)\b|came up|up\b|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|finish\w*|"
+    r"start(?:s|ed)\b|came up|up\b(?! to\b)|(?:runs|running)\b(?! (?:on|as|with|in|an?)\b)|ready\b|available\b|"
+    r"finish\w*|"
     r"complet\w*|provision\w*|"
     r"mount(?:s|ed)\b|pull(?:s|ed)\b|schedul(?:es?|ed)\b|plac(?:es?|ed)\b|bound\b|creat(?:es?|ed)\b|serv(?:es?|ed)\b|"
     r"deliver\w*|valid\b|enough\b|plenty\b|ample\b|sufficient\w*|recover\w*|correct\w*|proper\w*|normal\w*|good\b|"

@@ -16,6 +16,8 @@ TIMES_STEP_SECONDS = 1.0
 """Servers date most things to the second."""
 ABOUT_RATIO, ROUNDED_RATIO, OTHER_BASE_RATIO = 0.06, 0.025, 0.005
 """How far a claim's value may lie from the fact's: when it says "about", when it is rounded, when MB stands for MiB."""
+UNDER_RATIO, UNDER_SPAN_RATIO, ABOUT_SPAN_RATIO = 0.75, 0.5, 0.1
+"""How far a fact's value may lie below what a claim has it under; of spans claims speak less exactly."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,7 @@ class Quantity:
         step: half of it is what rounding may have taken.
         per: the span of time that it is counted for where its unit does not say: `MiB per minute`.
         roles: what its words say it counts.
-        manner: `about`, `over`, `under`, or "".
+        manner: `about`, `over`, `under`, `not` (any other number than this one), or "".
     """
 
     text: str
@@ -58,7 +60,7 @@ _NAMING_ROLES = frozenset({"revision", "exit"})
 
 def same(claimed: Quantity, held: Quantity) -> bool:
     """True when a fact's number says what the claim's number says."""
-    if DIFFERENCE in claimed.roles - held.roles:
+    if DIFFERENCE in claimed.roles - held.roles and held.base != "span":
         return False
     counted = held.roles - {DIFFERENCE}
     if claimed.roles - {DIFFERENCE} and counted and not claimed.roles & counted:
@@ -111,12 +113,15 @@ def _comparable(claimed: Quantity, held: Quantity) -> bool:
 def _equal(claimed: Quantity, held: Quantity) -> bool:
     gap = abs(claimed.value - held.value)
     size = abs(held.value)
+    if claimed.manner == "not":
+        return gap > 0
     if gap <= 1e-9 * max(1.0, size):
         return True
     if claimed.manner == "over":
         return claimed.value < held.value <= 1.3 * claimed.value
     if claimed.manner == "under":
-        return 0.75 * claimed.value <= held.value < claimed.value
+        least = UNDER_SPAN_RATIO if held.base == "span" else UNDER_RATIO
+        return least * claimed.value <= held.value < claimed.value
     if (
         not claimed.family
         and held.value == int(held.value)
@@ -129,7 +134,8 @@ def _equal(claimed: Quantity, held: Quantity) -> bool:
     if claimed.base and held.base and claimed.base != held.base:
         return gap <= OTHER_BASE_RATIO * size
     if held.base == "span":
-        return gap <= claimed.step / 2 or gap < TIMES_STEP_SECONDS
+        about = ABOUT_SPAN_RATIO * size if claimed.manner == "about" else 0.0
+        return gap <= max(claimed.step / 2, about) or gap < TIMES_STEP_SECONDS
     if claimed.manner == "about" or claimed.family == "share" and "." not in claimed.text and claimed.step == 0.04:
         return gap <= max(ABOUT_RATIO * size, claimed.step / 2)
     return gap <= claimed.step / 2 * 1.001 and gap <= ROUNDED_RATIO * size

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from srelab_lib.explanation.figures import quantities
+from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Passage
 from srelab_lib.explanation.words import clause_at
 
@@ -14,7 +15,7 @@ _UP = re.compile(
     r"\bincreas\w*|\bgr[eo]w\w*|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
     r"\bhigher\b(?! (?:than|priorit))|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|"
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
-    r"\bup from\b|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
+    r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|"
@@ -22,7 +23,12 @@ _DOWN = re.compile(
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w*|\bdown from\b|"
-    r"\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*"
+    r"\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*|\beas(?:ed|es|ing)\b|\babat\w*|\bsubsid\w*|"
+    r"\breced(?:e[ds]?|ing)\b|\bdiminish\w*|\bdwindl\w*|\bsoften\w*|\b(?:died|calmed|cooled|wound) down\b|\blet up\b|"
+    r"\b(?:tail|taper|level)(?:l?ed)? off\b|\bimproved\b|"
+    r"\b(?:throttling|errors?|ratio|latency|rate|restarts|time ?outs|failures|problems?|spikes?|"
+    r"load)\b(?: [\w·]+){0,3}? "
+    r"(?:went away|disappear\w*|vanish\w*)"
 )
 _UNIT = r"(?: (?:[KMGT]i?B|bytes|seconds|ms|s|cores|ratio|%)(?!\w))?"
 _CHANGE = re.compile(
@@ -44,6 +50,8 @@ _DENIED = re.compile(
     r"(?:\bnot|\bnever|\bno longer|\bneither|\b(?:no|without)(?: \w+)?|\bn't)"
     r"(?: (?:be|been|being|get|any|an?|ever|even))* $"
 )
+NAMED_MOVE = re.compile(r"\b(?:the|this|that|its|an?) scale (?:down|up|out|in)\b")
+"""A move that is only named: `in the second of the scale-down`."""
 _DROPPED = re.compile(r"\b(?:dropp?(?:s|ed|ing)?|cut(?:s|ting)?|los(?:t|es|ing))\b(?! (?:to|from|by|in|below|under)\b)")
 """What a thing is when it is taken away: the word for a fall of its number."""
 _DIRECTIONS = (("rose", _UP), ("fell", _DOWN), ("was added", _ADDED), ("was removed", _REMOVED))
@@ -57,7 +65,10 @@ _REPLACED_BY = re.compile(
     r"with) (?:\w+ ){0,2}?(?P<new>[^\s,;()]*\d[^\s,;()]*)",
     re.IGNORECASE,
 )
-_STEPS = (_CHANGE, _OLD_NEW, _REPLACED, _REPLACED_BY)
+_INSTEAD = re.compile(
+    r"(?P<new>[^\s,;()]*\w) (?:instead of|rather than|in place of) (?:the |its )?(?P<old>[^\s,;()]*\w)", re.IGNORECASE
+)
+_STEPS = (_CHANGE, _OLD_NEW, _REPLACED, _REPLACED_BY, _INSTEAD)
 
 
 def directions(text: str) -> set[str]:
@@ -67,7 +78,17 @@ def directions(text: str) -> set[str]:
 
 def denied_directions(text: str) -> set[str]:
     """Where a spread text says that something did not go."""
-    return {name for name, match in _moves(text) if _DENIED.search(text[: match.start()])}
+    return {
+        name
+        for name, match in _moves(text)
+        if _DENIED.search(text[: match.start()]) and not _MANNER.match(text, match.end())
+    }
+
+
+_MANNER = re.compile(
+    r" (?:[\w·]+ ){0,2}?(?:together|at the same time|simultaneously|at once|immediately|until|right away|in step)\b"
+)
+"""`Did not rise together with it`: how or when is denied."""
 
 
 def without_dropped(said: set[str], text: str, held: set[str]) -> set[str]:
@@ -79,6 +100,23 @@ def without_dropped(said: set[str], text: str, held: set[str]) -> set[str]:
 def _moves(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     for name, pattern in _DIRECTIONS:
         yield from ((name, match) for match in pattern.finditer(text) if not _breaks_down(text, match))
+
+
+_AMOUNT = rf"(?:\d[\w.]*|{'|'.join(WORDS)}|extra|additional|further)\b"
+_OF_AMOUNT = re.compile(
+    rf"\b{_AMOUNT}[^.,;]{{0,40}}?\b(?:taken|removed|added)\b|\b(?:gain\w*|tak\w+|took|remov\w+|add\w*) (?:away |"
+    rf"off |another )?{_AMOUNT}|"
+    rf"\b(?:extra|additional|further)\b.*\b(?:they|which|that) (?:was|were) added"
+)
+_AMOUNTS = (("was removed", "fell"), ("was added", "rose"))
+
+
+def without_amounts(said: set[str], text: str, held: set[str]) -> set[str]:
+    """`540m of CPU were taken away`, `four replicas were added`: the number fell, or rose."""
+    if not _OF_AMOUNT.search(text):
+        return said
+    moved = {(one, other) for one, other in _AMOUNTS if one in said - held and other in held}
+    return (said - {one for one, _ in moved}) | {other for _, other in moved}
 
 
 _BREAKS_DOWN = re.compile(r" (?:along |together )?with\b| too\b| as well\b| entirely\b| completely\b")

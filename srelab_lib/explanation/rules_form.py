@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from srelab_lib.explanation.absent import without_absent
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.derived import spans
 from srelab_lib.explanation.lexicon import SERVICE_NOUNS
-from srelab_lib.explanation.naming import unknown_name
-from srelab_lib.explanation.passages import concerning, mentions, workload_of
+from srelab_lib.explanation.naming import stands, tokens, unknown_name
+from srelab_lib.explanation.passages import Held, Passage, concerning, mentions, workload_of
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.rules_numbers import held_quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
@@ -61,7 +62,7 @@ def is_a_plain_statement(case: Case) -> str | None:
     facts = "\n".join(fact.plain for fact in case.held)
     for pattern, what in ((_COMMAND, "a command"), (_LINK, "a link"), (_MARKUP, "markup")):
         found = pattern.search(case.text)
-        if found and (what == "markup" or found[0].rstrip(".,;:!?)").lower() not in facts.lower()):
+        if found and (what == "markup" or found[0].strip("`").rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
     if _ADVICE.search(_TOLD_ADVICE.sub(" ", case.claim.plain)):
         return "it gives advice or an instruction, and states no fact"
@@ -84,6 +85,7 @@ def concerns_its_object(case: Case) -> str | None:
         named = ", ".join(sorted(name for name in case.names.objects if mentions(name, part.plain)))
         if not near:
             return f"it names {named}, and what it cites does not"
+        near = [fact for fact in case.held if fact in near or _bears_on(fact, part, case)]
         if len(near) == len(case.held):
             continue
         events = [concept for concept in CONCEPTS if concept.kind == "event" and concept.said.search(part.spread)]
@@ -95,6 +97,24 @@ def concerns_its_object(case: Case) -> str | None:
         if elsewhere or unsupported(part.quantities, numbers):
             return f"what it says of {named}, its facts say of something else"
     return None
+
+
+_OTHER_END = r"\b(?:to|from|with|by|of|on|at) (?:the )?(?:service )?"
+_PRONOUN = re.compile(r"\b(?:it|its|they|their|them|this|that|these|those)\b", re.IGNORECASE)
+
+
+def _bears_on(fact: Held, part: Passage, case: Case) -> bool:
+    """True for the log of one that calls what the part names, and for what a name or pronoun of it stands for."""
+    named = [name for name in case.names.objects if mentions(name, part.plain)]
+    ends = [name for name in named if re.search(_OTHER_END + re.escape(name), part.plain, re.IGNORECASE)]
+    if fact.item.kind == "log" and any((workload_of(fact.item.object), name) in case.names.calls for name in ends):
+        return True
+    if any(stands(token, fact.item.text) for token in tokens(part.plain) if token not in named and token.isupper()):
+        return True
+    before = case.claim.plain.partition(part.plain)[0]
+    earlier = Passage(before, part.hidden)
+    pronoun = _PRONOUN.search(part.plain) and any(mentions(name, before) for name in case.names.objects)
+    return bool(pronoun) and fact in concerning(earlier, case.held, case.names)
 
 
 _KIND = (
@@ -130,7 +150,7 @@ def _is_done(concept: Concept, text: str) -> bool:
 
 def names_stand_in_facts(case: Case) -> str | None:
     """Every name in it stands in the facts."""
-    name = unknown_name(case.claim, case.held, case.names, case.uncovered)
+    name = unknown_name(without_absent(case), case.held, case.names, case.uncovered)
     return f"{name} does not stand in what it cites" if name else None
 
 

@@ -5,30 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from srelab_lib.explanation.absent import without_absent
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import DECLARED, Concept
-from srelab_lib.explanation.denial import denial_in, denied_words, is_contrast, is_denied, signs
+from srelab_lib.explanation.denial import DENYING, HELD_DENIAL, denial_in, denied_words, is_contrast, signs
 from srelab_lib.explanation.derived import counted_parts
+from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_dates
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.figures import quantities
-from srelab_lib.explanation.lexicon import GENERIC
+from srelab_lib.explanation.lexicon import GENERIC, SMALL
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
 from srelab_lib.explanation.polarity import POLICY, is_adverse, is_well, only_succeeds, tells_no_trouble
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.relations import (
     FORMERLY,
+    NAMED_MOVE,
     denied_directions,
     directions,
     held_directions,
     reversed_step,
     stays_as_it_was,
     steps,
+    without_amounts,
     without_dropped,
 )
 from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
-from srelab_lib.explanation.words import clause_at, spread, stem, words
+from srelab_lib.explanation.words import stem, words
 
 _LOOSE = frozenset(
     {
@@ -90,7 +94,7 @@ def signs_agree(case: Case) -> str | None:
         if concept.kind == "topic" or _is_only_contrast(concept, case):
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
-        for sign in signs(concept, case.claim.spread):
+        for sign in signs(concept, without_absent(case).spread):
             if sign is False and (_was_none(case) or _counts_the_rest(case) or _differ(concept, case)):
                 continue
             if sign is not None and sign not in held:
@@ -125,20 +129,30 @@ def outcome_agrees(case: Case) -> str | None:
         for fact in held
     )
     told = all(fact.item.kind in {"log", "event"} for fact in held)
-    if troubled and (only_succeeds(case.claim.spread) or (told and tells_no_trouble(case.claim.spread))):
+    if (
+        troubled
+        and not _counts_the_rest(case)
+        and (only_succeeds(case.claim.spread) or (told and tells_no_trouble(case.claim.spread)))
+    ):
         return "it tells of a success, and what it cites tells of trouble only"
     return None
 
 
 _AND_NOT = re.compile(r"\band not (?:[\w·]+ ){0,2}(?:as|from|to|by|in|on|at|a|an|the)\b")
 """`Spelled as a word and not given as a number`: the first half says it."""
-_HELD_DENIAL = re.compile(
-    r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
-    r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
-    r"peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b|=\"\"|"
-    r"in namespace=|"
-    r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)\d"
-)
+
+
+def _without_contrasts(case: Case) -> str:
+    """Without `..., not OOM-killed` where the facts speak of no such thing."""
+    text = case.claim.spread
+    for concept in (one for one in case.concepts if one.kind == "event" and not speaks(one, case.held)):
+        for match in reversed([one for one in concept.said.finditer(text) if is_contrast(text, one)]):
+            text = re.sub(r", (?:and )?not\b", " rather than", text[: match.start()]) + text[match.end() :]
+    return text
+
+
+_UNLIKE = re.compile(r"\b(?:do|does|did|are|is) not (?:\w+ )?(?:match|agree|coincide|correspond|fit)\w*")
+"""Of two numbers that a claim names, what it says itself."""
 
 
 def denials_stand_in_facts(case: Case) -> str | None:
@@ -148,14 +162,21 @@ def denials_stand_in_facts(case: Case) -> str | None:
         return None
     if _counts_the_rest(case):
         return None
+    if found and not (denial_in(_without_contrasts(case)) and denial_in(without_absent(case).spread)):
+        return None
     if found and not denial_in(_AND_NOT.sub(" ", case.claim.spread)):
         return None
-    if found and not any(_HELD_DENIAL.search(fact.spread) for fact in case.held):
+    if (
+        found
+        and len({item.value for item in case.claim.quantities}) > 1
+        and not denial_in(_UNLIKE.sub(" ", case.claim.spread))
+    ):
+        return None
+    if found and not any(HELD_DENIAL.search(fact.spread) for fact in case.held):
         return f"it denies something ({found!r}), and what it cites denies nothing"
     return None
 
 
-_DENYING = re.compile(rf"{_HELD_DENIAL.pattern}|\bremoved\b|\bdeleted\b|(?<=to )0(?![.\d])|\bun[a-z]{{4,}}ed\b")
 _NOUGHT = re.compile(r"\bfrom 0(?:\.0+)?(?![.\d])|(?<=\d\.)0\b|\b0(?=\.\d)|" + POLICY.pattern)
 """Noughts that deny nothing: an old value, a part of an address."""
 
@@ -167,8 +188,8 @@ def denies_what_is_so(case: Case) -> str | None:
         near = concerning(part, case.held, case.names) if denied and not FORMERLY.search(case.claim.spread) else []
         for word in denied:
             fields = [one for fact in near for one in fact.fields if _has(word, one)]
-            affirmed = fields and not any(_DENYING.search(_NOUGHT.sub(" ", one)) for one in fields)
-            if affirmed and stem(word) not in GENERIC:
+            affirmed = fields and not any(DENYING.search(_NOUGHT.sub(" ", one)) for one in fields)
+            if affirmed and stem(word) not in GENERIC | SMALL:
                 return f"it denies {word!r}, and what it cites has it"
     return None
 
@@ -187,48 +208,6 @@ def _has(word: str, field: str) -> bool:
     return any(one.held.search(field) for one in things if one.stage == DECLARED or one.name == "latency")
 
 
-_TRUE_CONDITION = re.compile(r"\bcondition=([A-Za-z]+) status=True\b")
-_FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
-
-
-def flags_agree(case: Case) -> str | None:
-    """`optional=false`: a claim that it is optional is denied by the field itself."""
-    flags: dict[str, set[bool]] = {}
-    for fact in case.held:
-        for name, value in _FLAG.findall(fact.plain):
-            flags.setdefault(words(spread(name))[-1], set()).add(value.lower() == "true")
-    for word, values in flags.items():
-        for match in re.finditer(rf"\b{re.escape(word)}\b", case.claim.spread):
-            counted = re.search(r"\d", clause_at(case.claim.spread, match.start(), match.end())[0])
-            if not counted and (not is_denied(case.claim.spread, match)) not in values:
-                return f"it says {word!r} otherwise than what it cites"
-    for name in (match[1] for fact in case.held for match in _TRUE_CONDITION.finditer(fact.plain)):
-        word = words(spread(name))[-1]
-        found = re.search(rf"\b{re.escape(word)}\b", case.claim.spread)
-        if found and is_denied(case.claim.spread, found):
-            return f"it denies {word!r}, and what it cites has condition={name} status=True"
-    return None
-
-
-_NOTHING = re.compile(
-    r"\b(?P<name>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE
-)
-_HAS = re.compile(
-    r"\b(?:has|have|had|having|with|defines?|sets?|declares?|carries|got|gets|includes?|lists?|contains?) "
-    r"(?P<what>(?:[\w·]+ ){0,3}[\w·]+)"
-)
-
-
-def nothing_is_had(case: Case) -> str | None:
-    """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
-    lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
-    for match in _HAS.finditer(case.claim.spread):
-        had = {stem(word) for word in words(match["what"])} & lacking
-        if had and not is_denied(case.claim.spread, match) and not _DENYING.search(match[0]):
-            return f"it says that there is what {sorted(had)[0]}=none denies"
-    return None
-
-
 def direction_agrees(case: Case) -> str | None:
     """It has what rose, fell, came or went as the facts have it."""
     still = stays_as_it_was(case.claim, case.held)
@@ -237,10 +216,13 @@ def direction_agrees(case: Case) -> str | None:
     step = reversed_step(case.claim, case.held)
     if step is not None:
         return f"the facts have {step[0]} as the old and {step[1]} as the new value"
+    named = {name for match in NAMED_MOVE.finditer(case.claim.spread) for name in directions(match[0])}
+    if named and not named <= set().union(*(held_directions(fact) for fact in case.held)):
+        return f"it says that something {sorted(named)[0]}, and its facts say otherwise"
     for part in case.parts:
-        said = directions(part.spread)
+        said = directions(NAMED_MOVE.sub(" ", part.spread))
         held = _directions_near(part, case.held) | _directions_between(part, case.held) if said else set()
-        said = without_dropped(said, part.spread, held)
+        said = without_amounts(without_dropped(said, part.spread, held), case.claim.spread, held)
         denied = denied_directions(part.spread) & _directions_near(part, case.held)
         if denied:
             return f"it denies that something {sorted(denied)[0]}, and its facts say so"
@@ -256,8 +238,8 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
     known = [(fact, held_directions(fact)) for fact in held]
     moved = [(fact, found) for fact, found in known if found]
     numbered = [found for fact, found in moved if part.quantities and not unsupported(part.quantities, fact.quantities)]
-    most = max((len(fact.stems & part.stems) for fact, _ in moved), default=0)
-    nearest = numbered or [found for fact, found in moved if len(fact.stems & part.stems) == most]
+    most = max((len((fact.stems & part.stems) - SMALL) for fact, _ in moved), default=0)
+    nearest = numbered or [found for fact, found in moved if len((fact.stems & part.stems) - SMALL) == most]
     return set().union(*nearest)
 
 
@@ -271,6 +253,14 @@ def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
         if first and last and min(first) < max(last):
             found.add("rose" if new[0].value > old[0].value else "fell")
     return found
+
+
+def ruled_out_is_later(case: Case) -> str | None:
+    """What it rules out as a cause is dated after the effect."""
+    for item in disclaimers(case.text):
+        if not is_ruled_out_by_dates(item, case.held, case.names.peculiar):
+            return f"it rules out {item.cause.strip()!r}, and what it cites does not"
+    return None
 
 
 def cause_comes_first(case: Case) -> str | None:

@@ -46,7 +46,7 @@ def times_stand_in_facts(case: Case) -> str | None:
 _ALL = re.compile(
     r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |"
     r"single )?(?:[\w·]+ ){0,2}?(requests?|"
-    r"users?|pods?|replicas?|nodes?|clients?|callers?)\b"
+    r"users?|pods?|replicas?|nodes?|clients?|callers?|answers?|responses?)\b"
 )
 _SHARE_OF = re.compile(
     r"(?:%|percent|share|most|part|third|half|quarter|number|fraction|not|almost|"
@@ -54,7 +54,7 @@ _SHARE_OF = re.compile(
 )
 _WHOLE = re.compile(
     r"\b(?:all|every|each|no|none)\b|\b0/\d|\b100 ?%|\bratio\W+1\b|\bto 1(?:\.0+)? ratio|\bto 0(?![.\d])|"
-    r"\b([1-9]\d*)/\1\b|replicas\W?0\b|\b0 replicas|no endpoints|replicas=(\d+) (?:.* )?(?:ready|"
+    r"\b([1-9]\d*)(?:/| of )\1\b|replicas\W?0\b|\b0 replicas|no endpoints|replicas=(\d+) (?:.* )?(?:ready|"
     r"available|updated|unavailable) replicas=\2\b"
 )
 _NONE = re.compile(

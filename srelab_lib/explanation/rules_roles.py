@@ -8,7 +8,7 @@ from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.passages import Held, mentions, workload_of
 
 _CALLED = (
-    r"(?:call(?:s|ed|ing)?(?: (?:to|on|of))?|read(?:s|ing)? (?:from|of)|(?:connect\w*|contact\w*) (?:to|with|from)?|"
+    r"(?:call(?:s|ed|ing)?(?: (?:to|on|of))?|read(?:s|ing)? (?:from|of)|(?:connect\w*|contact\w*) (?:to|with)?|"
     r"wait\w* (?:for|on)|(?:time ?outs?|timed out) (?:of|from|on)|reading from|talk\w* to) ?(?:the |host |service )*$"
 )
 _CALLS = (

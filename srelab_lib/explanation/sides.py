@@ -40,7 +40,8 @@ _DECLARED_THING = (
     r"services?|webhooks?|roles?|namespaces?|quotas?|labels?|envname|entr(?:y|ies)|settings?)"
 )
 _GONE = (
-    r"(?:missing|absent|vanish\w*|disappear\w*|gone|lost|not (?:exist|be found|found|there|defined|present|set)|"
+    r"(?:missing|absent|vanish\w*|disappear\w*|gone(?! (?:stale|bad|wrong|down|up|quiet|silent|cold|slow))|lost|"
+    r"not (?:exist|be found|found|there|defined|present|set)|"
     r"no longer|non ?existent|unset|undefined)"
 )
 _ABSENT = re.compile(
@@ -54,7 +55,7 @@ _CONDITION = re.compile(
     r"exceed\w*(?! (?:its |the )?(?:progress )?deadline)|(?:above|over|beyond|more than|larger than|"
     r"higher than) (?:the|its|"
     r"their|what|any)|too (?:low|small|high|large|big|tight|short|strict|few)|not enough|insufficient|lack\w*|"
-    r"malformed|corrupt\w*|unknown|outdated|unlabel\w*|untolerat\w*|taint\w*|cordon\w*|wrong|mistyped|misspelt)\b"
+    r"malformed|corrupt\w*|unknown|outdated|unlabel\w*|untolerat\w*|throttl\w*|taint\w*|cordon\w*|wrong|mistyped|misspelt)\b"
 )
 """How something is: it makes operations fail, and no failed operation makes it so."""
 
@@ -68,7 +69,8 @@ _DECLARES = re.compile(
 _OUTCOME = re.compile(
     r"\b(?:can not|could not|unable|fail\w*|refus\w*|reject\w*|forbid\w*|turn\w* (?:down|away)|kill\w*|evict\w*|"
     r"crash\w*|"
-    r"exit\w*|restart\w*|stuck|pending|unschedul\w*|not ready|unready|unavailable|errors?|time ?outs?|timed out|"
+    r"exit\w*|restart\w*|stuck|pending|unschedul\w*|not ready|unready|unavailable|errors?|exceptions?|"
+    r"time ?outs?|timed out|"
     r"back ?off|never|had to|dies|died|stops?|stopped|preempt\w*)\b"
 )
 

@@ -31,7 +31,27 @@ _REWRITTEN = (
         ),
         "successfully",
     ),
-    (re.compile(r"\bwhat (?:it|they) (?:is|are) allowed\b"), "the limit"),
+    (re.compile(r"\bwhat (?:it|they)(?: is| are| may| can)? (?:allowed|permitted|use)\b"), "the limit"),
+    (
+        re.compile(r"(?<=\d)( ?[a-z]+) (?:allowed|permitted)\b|\b(?:allowed|permitted) (?=memory|cpus?\b|cores?\b)"),
+        r"\1 limit ",
+    ),
+    (
+        re.compile(
+            r"\b(?:within|before|inside|ahead of) (?:the|its|their|an?|this|that) (?:[\d.]+ ?[a-z]* )?(?:[a-z]+ ){0,3}?"
+            r"(?:time ?out|deadline)\b(?: (?:ran out|expired|passed|was up|elapsed|was over|struck))?"
+        ),
+        "in time",
+    ),
+    (re.compile(r"\btime ?out (?:that |which )?(?:had |has )?expired\b|\bexpired time ?out\b"), "timed out"),
+    (re.compile(r"\brais(?:es|ed|ing) (?=(?:an? |the )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?)\b)"), "threw "),
+    (
+        re.compile(
+            r"\b(?:enough|suffic\w*|needed|need\w*|takes?|required) (?:for|to) (?:an?|have|get|trigger|cause|force) "
+            r"(?:[\w·']+ ){0,3}?restart\w*"
+        ),
+        "the failure threshold",
+    ),
     (re.compile(r"\b(?:no|not) (?:more|greater|larger|longer|higher) than\b"), "at most"),
     (
         re.compile(
@@ -41,13 +61,23 @@ _REWRITTEN = (
         "at most",
     ),
     (
-        re.compile(r"\b((?:traffic|requests?)\b(?: (?:to|at|on|for|of|from) [\w·]+)?(?: (?:has|have|had))?) stopped\b"),
+        re.compile(
+            r"\b((?:traffic|requests?)\b(?: (?:to|at|on|for|of|from) [\w·]+)?(?:, which)?(?: (?:has|have|had))?) "
+            r"(?:stopped|ended)\b(?! (?:in|with|up)\b)"
+        ),
         r"\1 ceased",
     ),
+    (
+        re.compile(
+            r"\bstopp(?:ed|ing) (?:getting|seeing|receiving|handling|taking|having) (?=requests?|traffic|calls)"
+        ),
+        "lost ",
+    ),
+    (re.compile(r"\bstopped (?=(?:[\w·']+ ){0,3}?(?:traffic|requests?)\b)"), "lost "),
     (re.compile(r"\bun(?:limited|restricted|bounded|capped)\b"), "without limit"),
 )
 """Phrases whose words would mislead one by one."""
-_SENTENCE = re.compile(r"(?<=[a-z)\"%\d])[.;!?]\s+")
+_SENTENCE = re.compile(r"(?<=[a-z)\"%\d])(?:[.;!?]\s+|:\s+(?=[A-Za-z]))")
 _CLAUSE = re.compile(
     r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|"
     r"because|so|then|after|"

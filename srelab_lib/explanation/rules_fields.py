@@ -1,0 +1,159 @@
+"""Fields of facts: what `optional=false`, `tolerations=none` or `host=cache` says, a claim must not say otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from srelab_lib.explanation.case import Case
+from srelab_lib.explanation.denial import DENYING, denial_in, is_denied
+from srelab_lib.explanation.lexicon import SMALL
+from srelab_lib.explanation.passages import Held, workload_of
+from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import clause_at, sentences, spread, stem, words
+
+_TRUE_CONDITION = re.compile(r"\bcondition=([A-Za-z]+) status=True\b")
+_FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
+
+
+def flags_agree(case: Case) -> str | None:
+    """`optional=false`: a claim that it is optional is denied by the field itself."""
+    flags: dict[str, set[bool]] = {}
+    for fact in case.held:
+        for name, value in _FLAG.findall(fact.plain):
+            flags.setdefault(words(spread(name))[-1], set()).add(value.lower() == "true")
+    for word, values in flags.items():
+        for match in re.finditer(rf"\b{re.escape(word)}\b", case.claim.spread):
+            counted = re.search(r"\d", clause_at(case.claim.spread, match.start(), match.end())[0])
+            if not counted and (not is_denied(case.claim.spread, match)) not in values:
+                return f"it says {word!r} otherwise than what it cites"
+    for name in (match[1] for fact in case.held for match in _TRUE_CONDITION.finditer(fact.plain)):
+        word = words(spread(name))[-1]
+        found = re.search(rf"\b{re.escape(word)}\b", case.claim.spread)
+        if found and is_denied(case.claim.spread, found):
+            return f"it denies {word!r}, and what it cites has condition={name} status=True"
+    return None
+
+
+_NOTHING = re.compile(
+    r"\b(?P<name>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE
+)
+_HAS = re.compile(
+    r"\b(?:has|have|had|having|with|defines?|sets?|declares?|carries|got|gets|includes?|lists?|contains?) "
+    r"(?P<what>(?:[\w·]+ ){0,3}[\w·]+)"
+)
+
+
+def nothing_is_had(case: Case) -> str | None:
+    """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
+    lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
+    for match in _HAS.finditer(case.claim.spread):
+        had = {stem(word) for word in words(match["what"])} & lacking
+        if had and not is_denied(case.claim.spread, match) and not DENYING.search(match[0]):
+            return f"it says that there is what {sorted(had)[0]}=none denies"
+    return None
+
+
+_NAME = r"[\"'`]?(?P<name>[A-Za-z0-9][\w.-]*\w)(?![\w(])"
+_CALLED = r"(?: (?:called|named|name))?"
+_HOSTS = re.compile(r"\bhost='?([\w.-]+)|//([\w.-]+)|\blookup ([\w.-]+)")
+_SLOTS = (
+    (re.compile(rf"\bhost(?:name)?{_CALLED} {_NAME}"), _HOSTS),
+    (re.compile(rf"\b(?:table|relation){_CALLED} {_NAME}"), re.compile(r"\b(?:from|into|table|relation) \W?([\w.]+)")),
+    (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:? \W?([\w.]+)")),
+    (re.compile(rf"\bvolume{_CALLED} {_NAME}"), re.compile(r"\bvolume[= ]\W{0,3}([\w.-]+)")),
+    (
+        re.compile(rf"\bkey{_CALLED} {_NAME}"),
+        re.compile(r"\bkey[= ]\W?([\w.-]+)|KeyError: \W([\w.-]+)|data\[([\w.-]+)"),
+    ),
+)
+"""How a claim names the thing in a place, and how facts do."""
+
+
+def places_are_right(case: Case) -> str | None:
+    """A host, table, column, volume or key that it names stands there, where the facts name what stands there."""
+    for said, held in _SLOTS:
+        known = {name.lower() for fact in case.held for found in held.findall(fact.item.text) for name in _one(found)}
+        for match in said.finditer(case.claim.plain) if known else ():
+            name = match["name"].lower()
+            if any(name in fact.plain.lower() for fact in case.held) and name not in known and stem(name) not in SMALL:
+                return f"it says {match[0]!r}, and what it cites has {sorted(known)[0]!r} there"
+    return None
+
+
+def _one(found: str | tuple[str, ...]) -> Iterator[str]:
+    yield from (name.rstrip(".") for name in ([found] if isinstance(found, str) else found) if name)
+
+
+_THING = r"(?P<kind>secret|config ?map|key|volume|column|table|host|user|service ?account|claim|class|role|queue|topic)"
+_SAID_THING = re.compile(rf"\b{_THING} {_NAME}", re.IGNORECASE)
+_HELD_THING = re.compile(
+    rf"\b{_THING}(?:KeyRef\.name|\.secretName|Ref\.name|Name)?[=: ]{{1,2}}\W?(?:[\w-]+/)?{_NAME}", re.IGNORECASE
+)
+
+
+def things_are_of_their_kind(case: Case) -> str | None:
+    """`Key stripe` where the facts have a Secret of that name."""
+    kinds: dict[str, set[str]] = {}
+    for match in (found for fact in case.held for found in _HELD_THING.finditer(fact.item.text)):
+        kinds.setdefault(match["name"].lower(), set()).add(match["kind"].replace(" ", "").lower())
+    for match in _SAID_THING.finditer(case.claim.plain):
+        known = kinds.get(match["name"].lower(), set()) if stem(match["name"].lower()) not in SMALL else set()
+        if known and match["kind"].replace(" ", "").lower() not in known:
+            return f"it says {match[0]!r}, and what it cites has a {sorted(known)[0]} of that name"
+    return None
+
+
+_CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
+
+
+def containers_are_right(case: Case) -> str | None:
+    """`Container web`: a fact has that container, or is of the workload of that name."""
+    known = {name for fact in case.held for name in _CONTAINER.findall(fact.item.text)}
+    known |= {workload_of(fact.item.object) for fact in case.held} if known else case.names.objects
+    hosts = {name for fact in case.held for found in _HOSTS.findall(fact.item.text) for name in _one(found)}
+    for name in sorted((case.names.objects | hosts) - known):
+        match = re.search(
+            rf"\bcontainer {re.escape(name)}(?![\w-]|\.\w)|(?<![\w-]){re.escape(name)} container\b",
+            case.claim.plain,
+            re.IGNORECASE,
+        )
+        if match and not any(re.search(rf"\bcontainer {re.escape(name)}\b", fact.item.text) for fact in case.held):
+            return f"it says {match[0]!r}, and what it cites is of container {sorted(known)[0]}"
+    return None
+
+
+_OF_LIMIT = re.compile(r"(?P<used>[\d.]+) of a limit of (?P<limit>[\d.]+)")
+_EXCEEDS = re.compile(
+    r"\b(?:exceed|surpass|overrun|outgrow)\w*|\b(?:above|beyond|over|past|more than|higher than) (?:its|the|"
+    r"their|what)\b"
+)
+
+
+def stays_within_limit(case: Case) -> str | None:
+    """`0.0412 of a limit of 0.05` exceeds nothing."""
+    pairs = [(float(m["used"]), float(m["limit"])) for fact in case.held for m in _OF_LIMIT.finditer(fact.item.text)]
+    if not pairs or len(pairs) < len(case.held) or any(used > limit for used, limit in pairs):
+        return None
+    match = next((one for one in _EXCEEDS.finditer(case.claim.spread) if not is_denied(case.claim.spread, one)), None)
+    return f"it says {match[0]!r}, and what it cites stays below the limit" if match else None
+
+
+_IS_NOT = re.compile(r"\b(?:is|are|was|were) not (?P<word>[a-z]{5,})")
+
+
+def affirms_what_is_not(case: Case) -> str | None:
+    """`Preemption is not helpful`: a claim that it would have helped is denied by the words themselves."""
+    lacking = {match["word"] for fact in case.held for match in _IS_NOT.finditer(fact.item_spread)}
+    for word in sorted(word for word in lacking if not any(one.said.search(word) for one in CONCEPTS)):
+        root = word[: max(4, len(word) - 3)]
+        for sentence in sentences(case.claim.spread):
+            if any(stem(one).startswith(root) for one in words(sentence)) and not denial_in(sentence):
+                return f"it affirms {word!r}, and what it cites denies it" if _only_denied(word, case.held) else None
+    return None
+
+
+def _only_denied(word: str, held: list[Held]) -> bool:
+    return all(
+        len(re.findall(word, fact.item_spread)) == len(re.findall(f"not {word}", fact.item_spread)) for fact in held
+    )
