@@ -129,3 +129,35 @@ def test_a_change_that_is_dated_first_does_not_follow(text: str, status: str) ->
     items = [replace(item, time=TIME + timedelta(seconds=seconds.get(item.kind, 0))) for item in SHOP.items]
     cited = ["E5", "E6"] if "stock" in text else ["E1", "E8"]
     assert verify(text, cited, EvidenceSet(items=tuple(items))).status == status
+
+
+DOCK = EvidenceSet(
+    items=(
+        Evidence(
+            id="E1",
+            kind="log",
+            object="Pod/port/crane-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text='level=error msg="container not lifted" cause="http://berth/slot answered 503" (container=crane)',
+        ),
+        Evidence(
+            id="E2", kind="spec", object="Service/port/berth", time=None, text="selector=app=berth pods_selected=0"
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "status"),
+    [
+        ("berth answered 503, so crane could not lift the container.", "E1", "kept"),
+        ("A container that was not lifted made berth answer with a 503.", "E1", "struck"),
+        ("The Service berth selects no pods.", "E2", "kept"),
+        ("The Service berth selects running pods.", "E2", "struck"),
+        ("The Service berth still has a pod that it selects.", "E2", "struck"),
+    ],
+)
+def test_what_a_line_calls_the_cause_and_what_a_field_calls_none_are_no_other_way_round(
+    text: str, cited: str, status: str
+) -> None:
+    assert verify(text, [cited], DOCK).status == status

@@ -82,7 +82,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"exception|traceback|error\b|stack|panic|fatal",
     ),
     topic("a retry", r"\bretr(?:y|ies|ied|ying)\b", r"\bretr|back ?off"),
-    topic("a pool", r"\bpools?\b", r"pool"),
+    topic("a pool", r"\bpools?\b", r"pool|\bleas(?:es?|ed|ing)\b|\bno (?:\w+ )?connection (?:became|was|is) free"),
     event("deadlocked", r"\bdead ?lock\w*|\block(?:s|ed|ing)?\b", r"lock"),
     topic(
         "a database",
@@ -190,9 +190,9 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     state(
         "it is accepted",
-        r"\baccept(?:s|ed)\b|\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|single|no|its|"
-        r"the|for\b|per\b))|"
-        r"(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
+        r"\baccept(?:s|ed)\b|(?<!it is )\ballow(?:s|ed)\b(?! (?:an? |one|two|three|\d|only|at most|up to|just|"
+        r"single|no|its|the|for\b|per\b))|"
+        r"(?<! it is )(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
         r"\bpermitted\b|\bvalid\b|\bauthorized\b",
         r"accepted|allowed\W?true|succe|\b200\b|valid until",
         r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"

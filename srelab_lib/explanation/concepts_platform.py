@@ -22,7 +22,7 @@ PLATFORM: tuple[Concept, ...] = (
         "the probe passes",
         r"\bpass(?:es|ed|ing)? (?:[\w·]+ ){0,3}?(?:probes?|checks?)\b",
         r"ready\W{0,2}true|ready replicas\W?[1-9]",
-        r"unhealthy|probe failed|probe errored|ready\W{0,2}false|ready replicas\W?0|not ready",
+        r"unhealthy|probe failed|failed (?:\w+ )?probe|probe errored|ready\W{0,2}false|ready replicas\W?0|not ready",
         PROBED,
     ),
     topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),

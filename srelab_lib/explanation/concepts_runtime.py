@@ -63,7 +63,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"\bexit(?:s|ed|ing)?\b(?! code)(?! (?:cleanly|gracefully|normally|properly)\b)|\bquits?\b|"
         r"\bterminat\w*|(?<!the )(?<!at )(?<!back )(?<!front )\bends?\b"
         r"(?! with| in | up | cleanly| gracefully| normally| properly| well)|\bended\b(?! in | up )|"
-        r"\bstopp(?:ed|ing)\b(?! \w+ing\b)|\bstops?\b(?! \w+ing\b)|"
+        r"\bstop(?:s|p?ed|ping)?\b(?! \w+ing\b)(?! [^,;.]{1,40} from \w+ing\b)|"
         r"shut(?:s|ting)? ?down",
         r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|deleted pod|" + DIED,
         ENDED,

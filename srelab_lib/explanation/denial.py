@@ -14,8 +14,8 @@ _NOT = re.compile(
     r"exclud\w*|avoid\w*|depriv\w*|robb(?:ed|ing)|stripp(?:ed|ing))\b"
 )
 _NO = re.compile(
-    r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|free (?:of|from)|devoid of|deprived of|robbed of|"
-    r"empt(?:y|ied|ies)(?: [\w·]+){0,3} of|"
+    r"\b(?:no(?! (?:more|less|fewer|later) than| such)|none|nor|nobody|free (?:of|from)|devoid of|"
+    r"deprived of|robbed of|empt(?:y|ied|ies)(?: [\w·]+){0,3} of|"
     r"(?:lo(?:se|ses|st|sing)|left without|ran out of|runs out of) (?:all|every|any)|"
     r"instead of|rather than|without (?:an?|one) (?:single|sole))\b"
 )

@@ -15,6 +15,7 @@ _UP = re.compile(
     r"\bincreas\w*|\bgr[eo]w\w*|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
     r"\bhigher\b(?! (?:than|priorit))|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|"
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
+    r"\bmore (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
@@ -23,6 +24,7 @@ _DOWN = re.compile(
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w*|\bdown from\b|"
+    r"\b(?:fewer|less) (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"\bwent down\b|\bgoes down\b|\bsank\b|\bscal\w* to zero|\bdipp?\w*|\beas(?:ed|es|ing)\b|\babat\w*|\bsubsid\w*|"
     r"\breced(?:e[ds]?|ing)\b|\bdiminish\w*|\bdwindl\w*|\bsoften\w*|\b(?:died|calmed|cooled|wound) down\b|\blet up\b|"
     r"\b(?:tail|taper|level)(?:l?ed)? off\b|\bimproved\b|"
@@ -32,8 +34,8 @@ _DOWN = re.compile(
 )
 _UNIT = r"(?: (?:[KMGT]i?B|bytes|seconds|ms|s|cores|ratio|%)(?!\w))?"
 _CHANGE = re.compile(
-    rf"(?:\bfrom\s+)?(?P<old>\"[^\"]*\"|[^\s,;()]+{_UNIT})\s*(?:->|→|=>|⟶|\bto\b|\binto\b|"
-    rf"\bnow\b)\s*(?P<new>\"[^\"]*\"|[^\s,;()]+{_UNIT})",
+    rf"(?:\bfrom\s+)?(?P<old>\{{[^{{}}]*\}}|\"[^\"]*\"|(?!set\b)[^\s,;(){{}}]+{_UNIT})\s*(?:->|→|=>|⟶|\bto\b|\binto\b|"
+    rf"\bnow\b)\s*(?P<new>\{{[^{{}}]*\}}|\"[^\"]*\"|[^\s,;(){{}}]+{_UNIT})",
     re.IGNORECASE,
 )
 _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\s,;\"]+)", re.IGNORECASE)

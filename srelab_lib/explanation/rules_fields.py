@@ -123,6 +123,19 @@ def containers_are_right(case: Case) -> str | None:
     return None
 
 
+_NONE_DONE = re.compile(r"\b(?P<things>[a-z]+)s_(?P<done>[a-z]{3,})ed=0\b")
+
+
+def none_is_some(case: Case) -> str | None:
+    """`pods_selected=0`: a claim that pods are selected is denied by the field itself."""
+    for match in (found for fact in case.held for found in _NONE_DONE.finditer(fact.item.text)):
+        done, thing = rf"\b{match['done']}(?:s|es|ed)?\b", rf"\b{match['things']}s?\b"
+        said = rf"{done} (?:[\w·]+ ){{0,3}}?{thing}|{thing} (?:that|which) (?:\w+ ){{0,2}}?{done}"
+        if re.search(said, case.claim.spread) and not denial_in(case.claim.spread):
+            return f"it says otherwise than {match[0]}"
+    return None
+
+
 _OF_LIMIT = re.compile(r"(?P<used>[\d.]+) of a limit of (?P<limit>[\d.]+)")
 _EXCEEDS = re.compile(
     r"\b(?:exceed|surpass|overrun|outgrow)\w*|\b(?:above|beyond|over|past|more than|higher than) (?:its|the|"
