@@ -43,7 +43,7 @@ def judge(
     clear = "Nothing is wrong: no check found a fault."
     if not aside:
         return _nothing("no_fault", clear, "high", "every source answered")
-    told = f"{clear} Set aside, as they are not new, are over or hurt nobody that is seen: error lines, {aside}."
+    told = f"{clear} Set aside: {aside}, which are not new, are over, or hurt nobody that is seen."
     sure = "every source answered" if measured else "no metric tells how requests fare"
     return _nothing("no_fault", told, "high" if measured else "medium", sure)
 
