@@ -210,13 +210,17 @@ def test_the_service_is_what_the_analysis_asks() -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """The lab's Ollama, with the model of the environment in its volume, and without the test's own afterwards."""
+    """The lab's Ollama with the model of the environment in its volume, without the test's own before and after."""
     model, file = os.environ.get("SRELAB_MODEL_NAME"), os.environ.get("SRELAB_MODEL_FILE")
     if not model or not file:
         pytest.skip("SRELAB_MODEL_NAME and SRELAB_MODEL_FILE name no model")
     engine = Engine(EngineSettings(model=model, model_file=file))
     if not engine.deployed().observe().holds:
         pytest.skip("Deployment ollama is not available: run 03_airgap.ipynb and 04_ai_engine.ipynb first")
+    engine.store._sh(f"ollama rm {FAKE} || true")
+    model_there = engine.loaded()
+    if not model_there.observe().holds and model_there.apply is not None:
+        model_there.apply(silent)
     yield engine
     engine.store._sh(f"ollama rm {FAKE} || true")
 

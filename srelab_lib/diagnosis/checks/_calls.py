@@ -11,12 +11,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from srelab_lib.diagnosis.checks._facts import Row
-from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Snapshot
 
 Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "answered", "failed"]
 """How a call failed: `answered` with a status of failure; `failed` is an error that names an address and no reason."""
+
+
+def answered(status: str) -> str:
+    """A pattern for an HTTP status that somebody was answered with, as programs say it."""
+    return (
+        r"\b(?:answer(?:s|ed)?|return(?:s|ed)?|repli(?:es|ed)|respond(?:s|ed)|response|got|code|status(?:[ _]?code)?"
+        rf"|http(?: error)?(?:/\d(?:\.\d)?)?)(?: with)?(?: status)?[\s:=\"']{{1,3}}(?:{status})\b"
+    )
+
 
 _WORDS: dict[Kind, tuple[str, ...]] = {
     "no_dns_answer": (
@@ -48,14 +57,10 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
         r"timed[ _-]?out", r"\btime-?out\b", r"[a-z]timeout(?:error|exception)?\b", r"deadline exceeded",
         r"\bETIMEDOUT\b",
     ),
-    "answered": (
-        (r"\b(?:answer(?:s|ed)?|return(?:s|ed)?|repli(?:es|ed)|respond(?:s|ed)|response|got|code|status(?:[ _]?code)?"
-        r"|http(?: error)?(?:/\d(?:\.\d)?)?)(?: with)?(?: status)?[\s:=\"']{1,3}(?:5\d\d|429)\b"),
-    ),
+    "answered": (answered(r"5\d\d|429"),),
 }  # fmt: skip
 """In this order: a name that does not resolve comes wrapped in the words of the connection that then fails."""
 _KINDS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
-_ERROR_LEVELS = frozenset({"error", "critical"})
 
 _HOST = r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
 _NAMED = tuple(
@@ -174,7 +179,7 @@ def all_failures(s: Snapshot) -> tuple[Failure, ...]:
     groups: dict[tuple[Kind, Address | None], list[Row]] = {}
     for line in matching(s, _ANY_CALL):
         message = str(line["message"])
-        kind: Kind | None = kind_of(message) or ("failed" if line["level"] in _ERROR_LEVELS else None)
+        kind: Kind | None = kind_of(message) or ("failed" if line["level"] in ERROR_LEVELS else None)
         address = called(message, kind) if kind else None
         if kind and (address or kind in _NO_ANSWER):
             groups.setdefault((kind, address), []).append(line)

@@ -20,6 +20,7 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     status_fact,
 )
+from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS
 from srelab_lib.model import Fact, Snapshot
 
 Found = tuple["Ending", Row | None]
@@ -146,7 +147,7 @@ def last_lines(s: Snapshot, ending: Ending) -> list[Row]:
 def telling(lines: list[Row]) -> Row | None:
     """The line that says most about an end: the last that speaks of an error, else the last one."""
     said = [line for line in lines if (line["message"] or "").strip()]
-    bad = [line for line in said if line["level"] in ("error", "critical") or words.ERROR.search(line["message"])]
+    bad = [line for line in said if line["level"] in ERROR_LEVELS or words.ERROR.search(line["message"])]
     best = bad or said
     return best[-1] if best else None
 

@@ -18,6 +18,7 @@ from srelab_lib.diagnosis.checks._facts import Row, grouped, log_fact, one_each,
 from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
+ERROR_LEVELS = frozenset({"error", "critical"})
 DOMINANT_RATIO = 0.3
 """From this share of its lines on, a workload does little else than fail."""
 SETTLED_BEFORE = timedelta(seconds=20)

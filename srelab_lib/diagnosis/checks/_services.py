@@ -192,6 +192,11 @@ def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
     }
 
 
+def in_ingress(s: Snapshot, service: Service) -> bool:
+    """True when an Ingress of the namespace routes to the Service."""
+    return any(f"'name': '{service.name}'" in str(raw.get("spec")) for raw in raw_objects(s, "Ingress").values())
+
+
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """True when all pairs of a selector are among the labels."""
     return all(labels.get(key) == value for key, value in selector.items())

@@ -9,7 +9,7 @@ from datetime import datetime
 from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
-from srelab_lib.diagnosis.checks._logs import QUIET, Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS, QUIET, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
@@ -114,7 +114,7 @@ def _called(view: Net, hit: Hits) -> tuple[str, ...]:
 
 
 def _error_lines(s: Snapshot) -> list[Row]:
-    return [line for line in matching(s, _ANYTHING) if line["level"] in ("error", "critical")]
+    return [line for line in matching(s, _ANYTHING) if line["level"] in ERROR_LEVELS]
 
 
 def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:

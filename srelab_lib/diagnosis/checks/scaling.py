@@ -27,7 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     spec_fact,
 )
-from srelab_lib.diagnosis.checks._services import net, selects
+from srelab_lib.diagnosis.checks._services import in_ingress, net, selects
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _TO_ZERO = re.compile(r"^Scaled down replica set \S+ (?:from (?P<old>\d+) )?to 0(?: from (?P<old2>\d+))?$")
@@ -106,14 +106,13 @@ def _wanted(s: Snapshot, row: Row) -> list[str]:
     alone = not any(workload.ready for workload in view.workloads.values() if workload.ref != row["ref"])
     labels = ((row["template"] or {}).get("metadata") or {}).get("labels") or {}
     own = [service for service in view.services.values() if service.selector and selects(service.selector, labels)]
-    opened = str([raw.get("spec") for raw in raw_objects(s, "Ingress").values()])
     return sorted(
         service.ref
         for service in own
         if alone
         or any(caller.ref != row["ref"] for caller in view.callers(service))
         or service.spec.get("type") in ("NodePort", "LoadBalancer")
-        or f"'name': '{service.name}'" in opened
+        or in_ingress(s, service)
     )
 
 

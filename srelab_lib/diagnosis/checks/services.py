@@ -10,9 +10,9 @@ from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, earliest, of_namespace, one_each, rows, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, earliest, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._policies import policies_on
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
@@ -50,7 +50,7 @@ def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
                 ]
             ),  # fmt: skip
             since=earliest(*(call.hits.first for call in calls), *_edited(s, service.ref)),
-            strength=3 if calls or unwell or _changes(s, service.ref, near.ref) or _in_ingress(s, service) else 2,
+            strength=3 if calls or unwell or _changes(s, service.ref, near.ref) or in_ingress(s, service) else 2,
             related=tuple(dict.fromkeys([near.ref, *callers, *(call.caller for call in calls)])),
         )
 
@@ -92,14 +92,6 @@ def _edited(s: Snapshot, ref: str) -> list[datetime]:
     found = _changes(s, ref)
     edits = [row for row in found if re.search(r"selector|port", row["field"], re.IGNORECASE)]
     return [row["time"] for row in edits or found]
-
-
-def _in_ingress(s: Snapshot, service: Service) -> bool:
-    return any(
-        f"'name': '{service.name}'" in str((row["raw"] or {}).get("spec"))
-        for row in of_namespace(s, "objects")
-        if row["kind"] == "Ingress"
-    )
 
 
 def check_wrong_port(s: Snapshot) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from srelab_lib.diagnosis.checks._calls import called
+from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
@@ -27,9 +27,8 @@ _LIMITED = re.compile(
     r"\b429\b.{0,40}too many|too many requests"
     r"|rate.?limit(?:ed|ing)?\b.{0,40}(?:exceed|reach|hit|error|apply|block|reject)"
     r"|RateLimit(?:Error|Exceeded|Exception)|limiting requests, excess|\bquota exceeded\b|ThrottlingException"
-    r"|TooManyRequests|RESOURCE_EXHAUSTED|status(?: ?code)?[:= ]+429\b|HTTP Error 429|requests? throttled|SlowDown\b"
-    r"|local_rate_limited|OVER_LIMIT|toomanyrequests"
-    r"|\b(?:answer(?:s|ed)|return(?:s|ed)|repli(?:es|ed)|respond(?:s|ed)|got)(?: with)?[\s:=]{1,2}429\b",
+    r"|TooManyRequests|RESOURCE_EXHAUSTED|requests? throttled|SlowDown\b|local_rate_limited|OVER_LIMIT"
+    rf"|toomanyrequests|{answered('429')}",
     re.IGNORECASE,
 )
 _LIMITER = re.compile(r"limiting requests, excess|local_rate_limited|OVER_LIMIT", re.IGNORECASE)
