@@ -152,9 +152,9 @@ def test_the_cut_of_a_killed_run_is_found_and_undone(cluster: Kubectl) -> None:
 
 @pytest.mark.cluster
 def test_the_nodes_undo_the_cut_of_a_killed_run_by_themselves(cluster: Kubectl) -> None:
-    killed_in_the_cut(seconds=4)
+    killed_in_the_cut(seconds=15)
     assert egress.leftovers()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 45
     while egress.leftovers() and time.monotonic() < until:
         time.sleep(1)
     assert egress.leftovers() == {}
@@ -215,9 +215,11 @@ def test_an_image_that_no_node_has_is_side_loaded_and_its_pods_come_up(cluster: 
     try:
         cluster.apply(DEPLOYMENT.format(namespace=namespace, image=image, policy="IfNotPresent"))
         assert waiting_for(cluster, namespace) <= {"ErrImagePull", "ImagePullBackOff"}
-        phase = Phase("cure", tmp_path, progress=silent)
-        done = [phase.ensure(step).status for step in (side_loaded([image]), pods.up_to_date(cluster, [namespace]))]
-        assert done == ["done", "done"]
+        phase, come_up = Phase("cure", tmp_path, progress=silent), pods.up_to_date(cluster, [namespace])
+        assert not come_up.observe().holds
+        assert phase.ensure(side_loaded([image])).status == "done"
+        # On a slow machine the kubelet may have tried again by itself in between.
+        assert phase.ensure(come_up).status in {"done", "already"}
         status = ("rollout", "status", "deployment/web", "--namespace", namespace, "--timeout=60s")
         cluster(*status, timeout_seconds=70)
     finally:
