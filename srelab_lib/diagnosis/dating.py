@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._facts import api_time, conditions, of_namespace
+from srelab_lib.diagnosis.rank import SLACK
 from srelab_lib.model import Finding, Snapshot
 
 
 def dated(findings: Iterable[Finding], s: Snapshot) -> list[Finding]:
-    """The findings, those of a workload that is down dated from when it went down, or never came up.
+    """The findings, those of a workload that has long been down dated from when it went down, or never came up.
 
     Its pods are younger than the outage where they were made again, and so are the changes that did not help.
     """
@@ -20,7 +21,7 @@ def dated(findings: Iterable[Finding], s: Snapshot) -> list[Finding]:
 
 
 def _from(finding: Finding, down: datetime | None) -> Finding:
-    earlier = down is not None and finding.since is not None and down < finding.since
+    earlier = down is not None and finding.since is not None and down < finding.since - SLACK
     return replace(finding, since=down) if earlier else finding
 
 
