@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from srelab_lib.diagnosis import actions
-from srelab_lib.diagnosis.rank import rank
+from srelab_lib.diagnosis.rank import Ranked, rank
 from srelab_lib.diagnosis.verdict import judge
 from srelab_lib.faults import FAULTS
 from srelab_lib.model import Action, Change, Fact, Finding, Snapshot, SourceInfo, TimeWindow
@@ -36,6 +36,11 @@ def suggested(fault: str, *, target: str = WEB, changes: tuple[Change, ...] = ()
     return actions.suggest(ranked[0], judge(ranked, (), ()), snapshot(**source))
 
 
+def found(fault: str) -> Finding:
+    facts = (Fact(kind="status", object=WEB, text="t"),)
+    return Finding(fault=fault, object=WEB, summary="s", cause="c", facts=facts, since=NOON)
+
+
 def limit(**fields: Any) -> Change:
     values = {"object": WEB, "field": "limits.memory", "old": "256Mi", "new": "10Mi", "text": "lowered"} | fields
     return Change(time=NOON, **values)
@@ -44,6 +49,39 @@ def limit(**fields: Any) -> Change:
 def test_the_fix_names_the_old_value_and_the_context() -> None:
     expected = "kubectl --context kind-sre-lab -n shop set resources deployment/web -c web --limits=memory=256Mi"
     assert commands("oom_killed", changes=(limit(),))[0] == expected
+
+
+ENV = "containers[web].env[WINDOW]"
+
+
+@pytest.mark.parametrize("fault", sorted(actions._FIX))
+@pytest.mark.parametrize(
+    "field", [ENV, "spec.template.image", "data[size]", "containers[web].resources.requests.memory"]
+)
+def test_the_old_value_of_another_field_is_set_nowhere(fault: str, field: str) -> None:
+    change = limit(field=field, old="4711", new="unbounded")
+    ranked = Ranked(finding=found(fault), change=change, effects=(), explained_by=None, why="")
+    suggested = actions.suggest(ranked, judge([ranked], (), ()), snapshot())
+    assert not any("4711" in action.command for action in suggested)
+
+
+def test_the_limit_of_another_object_is_not_set_here() -> None:
+    change = limit(object="Deployment/shop/other")
+    ranked = Ranked(finding=found("oom_killed"), change=change, effects=(), explained_by=None, why="")
+    suggested = actions.suggest(ranked, judge([ranked], (), ()), snapshot())
+    assert not any("256Mi" in action.command for action in suggested)
+
+
+def test_the_limit_is_set_back_in_the_container_that_it_was_changed_in() -> None:
+    change = limit(field="containers[sidecar].resources.limits.memory")
+    assert "-c sidecar --limits=memory=256Mi" in commands("oom_killed", changes=(change,))[0]
+
+
+def test_only_what_restricts_others_is_deleted_again() -> None:
+    came = limit(object="Deployment/shop/web", field="created", old=None, new="all")
+    ranked = Ranked(finding=found("network_policy_blocks"), change=came, effects=(), explained_by=None, why="")
+    suggested = actions.suggest(ranked, judge([ranked], (), ()), snapshot())
+    assert not any(" delete " in action.command for action in suggested)
 
 
 def test_a_recording_names_no_context() -> None:

@@ -16,15 +16,19 @@ from srelab_lib.settings import IN_CLUSTER
 
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _OBJECT = re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?")
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
 _ALLOWED: dict[str, re.Pattern[str]] = {
     "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
     "kind": re.compile(r"[a-z]{1,63}"),
     "name": re.compile(r"[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
     "container": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
-    "old": re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?"),
+    "old_memory": _QUANTITY,
+    "old_cpu": _QUANTITY,
+    "old_replicas": re.compile(r"[1-9][0-9]{0,5}"),
+    "limited": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
     "commit": re.compile(r"[0-9a-f]{7,64}"),
     "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
-    "related": _NAME,
+    "configmap": _NAME,
     "account": re.compile(r"[-a-z0-9]{1,63}:[-.a-z0-9]{1,253}"),
     "role": _NAME,
     "behind": _NAME,
@@ -33,10 +37,19 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
     "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
 }
+_SETS: dict[str, re.Pattern[str]] = {
+    "old_memory": re.compile(r"(?:containers\[(?P<limited>[^\]]+)\]\.resources\.)?limits\.memory"),
+    "old_cpu": re.compile(r"(?:containers\[(?P<limited>[^\]]+)\]\.resources\.)?limits\.cpu"),
+    "old_replicas": re.compile(r"(?:spec\.)?replicas"),
+}
+"""The field that a command sets to each of these: the old value of any other field has no place there."""
+_ADDED = frozenset({"networkpolicy", "resourcequota", "limitrange"})
+"""What only restricts others may be deleted again; a workload that came at the same time may not."""
 _CONTROLLERS = frozenset({"deployment", "statefulset", "daemonset"})
 
 _ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $changed")
 _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
+_LIMIT_BACK = "Set the limit back to what it was"
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
 _DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
 _EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
@@ -48,17 +61,17 @@ _FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
 
 _FIX: dict[str, tuple[tuple[str, str], ...]] = {
     "oom_killed": (
-        ("Set the limit back to what it was", "$kubectl set resources $kind/$name -c $container --limits=memory=$old"),
+        (_LIMIT_BACK, "$kubectl set resources $kind/$name -c $limited --limits=memory=$old_memory"),
     ),
     "cpu_throttled": (
-        ("Set the limit back to what it was", "$kubectl set resources $kind/$name -c $container --limits=cpu=$old"),
+        (_LIMIT_BACK, "$kubectl set resources $kind/$name -c $limited --limits=cpu=$old_cpu"),
     ),
     "memory_leak": (
         ("Gain time: start fresh processes", "$kubectl rollout restart $kind/$name"),
     ),
-    "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old"),),
+    "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old_replicas"),),
     "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
-    "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$related"),),
+    "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$configmap"),),
     "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
     "rbac_denied": (
         ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
@@ -156,10 +169,11 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     kind, namespace, name = split_ref(top.finding.object)
     values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
     values["container"] = _container(top, snapshot)
-    values["related"] = split_ref(top.finding.related[0])[2] if top.finding.related else ""
+    values["configmap"] = next((x[2] for x in map(split_ref, top.finding.related) if x[0] == "ConfigMap"), "")
     values |= _rights(top.finding.related)
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
     values |= _of_change(top.change, namespace) if top.change else {}
+    values |= {"limited": values["container"], **_set_back(top)}
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
 
 
@@ -173,16 +187,27 @@ def _rights(related: Iterable[str]) -> dict[str, str]:
 def _of_change(change: Change, namespace: str) -> dict[str, str]:
     kind, place, name = split_ref(change.object)
     changed = f"{kind.lower()}/{name}" if place == namespace else ""
-    came = change.field == "created"
+    came = change.field == "created" and kind.lower() in _ADDED
     edited = not change.revision and change.field.startswith(("spec.", "data["))
     return {
-        "old": change.old or "",
         "commit": change.commit,
         "changed": changed,
         "added": changed if came else "",
         "field": change.field if edited else "",
         "was": change.old or "",
     }
+
+
+def _set_back(top: Ranked) -> dict[str, str]:
+    """The old value of a field of the object itself, by what a command that sets this very field calls it."""
+    change = top.change
+    if change is None or change.object != top.finding.object:
+        return {}
+    found = {}
+    for name, pattern in _SETS.items():
+        if match := pattern.fullmatch(change.field):
+            found = {name: change.old or ""} | {key: of for key, of in match.groupdict().items() if of}
+    return found
 
 
 def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:
