@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from srelab_lib.diagnosis.causality import TIER, can_cause
-from srelab_lib.model import Change, Fact, Finding, spoken
+from srelab_lib.model import Change, Fact, Finding, split_ref, spoken
 
 SLACK = timedelta(seconds=90)
 """How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
@@ -57,8 +57,18 @@ _CHANGED_FIELD: dict[str, str] = {
     "exception_storm": r"env|image|command|args|data|config",
     "slow_dependency": r"env|image|data|config",
     "memory_leak": r"env|image|command|args",
+    "bad_input": r"env|image|command|args|data|config",
 }
 """Which altered fields can have started a fault, as a pattern over `changes.field`."""
+_ABSENT_KIND: dict[str, str] = {
+    "service_missing": "Service",
+    "configmap_missing": "ConfigMap",
+    "secret_missing": "Secret",
+    "pvc_missing": "PersistentVolumeClaim",
+}
+"""What is not there: a change started it by naming it, or by bringing the program that does."""
+_UNNAMED = re.compile(r"^(?:created|deleted)$|image")
+"""Fields whose value does not tell what their object refers to."""
 _ANY_EDIT = r"^(?!created$)"
 """Of any other fault. What came into being does not tell why something broke that had worked."""
 
@@ -168,9 +178,21 @@ def starting_change(finding: Finding, changes: Sequence[Change], reads: frozense
         for change in changes
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
-        and (pattern.search(change.field) or _is_task(change))
+        and (pattern.search(change.field) or (_is_task(change) and change.time <= finding.since))
+        and _touches(change, finding)
     ]
     return max(fitting, key=lambda c: (_directness(c, finding), c.time, c.text), default=None)
+
+
+def _touches(change: Change, finding: Finding) -> bool:
+    """False for a change that does not speak of the object that is missing: it is not why that is not there."""
+    kind = _ABSENT_KIND.get(finding.fault)
+    absent = [ref for ref in (finding.object, *finding.related) if split_ref(ref)[0] == kind]
+    if not absent or change.object in absent or _UNNAMED.search(change.field):
+        return True
+    altered = "\n".join(re.findall(r"^[+-].*", change.diff, re.MULTILINE))
+    said = f"{change.old or ''}\n{change.new or ''}\n{altered}"
+    return any(re.search(rf"(?<![\w-]){re.escape(split_ref(ref)[2])}(?![\w-])", said) for ref in absent)
 
 
 def _is_task(change: Change) -> bool:

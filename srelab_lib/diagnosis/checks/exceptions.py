@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._evident import evident
@@ -24,6 +24,9 @@ from srelab_lib.model import Finding, Snapshot, spoken
 MANY = 5
 """Fewer errors than this are an incident of one request."""
 NEW_CHANGE_SECONDS = 600
+TOGETHER = timedelta(seconds=10)
+"""Who sends and who cannot read it fail at the same time."""
+RESTARTED = r"^created$|^template$|restartedAt"
 
 ERROR = re.compile(
     r"^(?:[\w.$]*(?:Error|Exception|Fault|Panic)\b(?::|$| \())|\b[A-Z]\w*(?:Error|Exception)\b[:(]|\bpanic: |\bfatal\b"
@@ -89,19 +92,37 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
 
 def check_bad_input(s: Snapshot) -> Iterator[Finding]:
     """Parse errors of a new kind in a smaller part of the log, without a change of the workload before them."""
+    view = net(s)
     for hit in by_workload(s, [line for line in matching(s, _INPUT) if line["level"] not in QUIET]):
         if len(hit.lines) < 3 or not hit.risen or not hit.ongoing or hit.dominant or _crashes(s, hit.object):
             continue
         if users_are_fine(s, hit.object) or _changed(s, hit):
             continue
+        senders = _refused_senders(s, view, hit)
+        sent = f", since {spoken(senders[0])} was changed" if senders else ", and nothing was changed before"
         yield Finding(
             fault="bad_input",
             object=hit.object,
             summary=f"{spoken(hit.object)} fails on input that it cannot handle, {len(hit.lines)} times",
-            cause=f"some requests carry input that ends in {_kind(hit.lines[-1])}, and nothing was changed before",
+            cause=f"some requests carry input that ends in {_kind(hit.lines[-1])}{sent}",
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
+            related=tuple(senders),
         )
+
+
+def _refused_senders(s: Snapshot, view: Net, hit: Hits) -> list[str]:
+    """Callers that were changed shortly before and log errors since: what they send may be what cannot be read."""
+    own = [service for service in view.services.values() if hit.object in {w.ref for w in service.workloads}]
+    callers = {caller.ref for service in own for caller in view.callers(service)} - {hit.object}
+    return [
+        other.object
+        for other in by_workload(s, [line for line in _error_lines(s) if line["object"] in callers])
+        if len(other.lines) >= MANY
+        and other.ongoing
+        and abs(other.first - hit.first) <= TOGETHER
+        and _changed(s, other)
+    ]
 
 
 def _called(view: Net, hit: Hits) -> tuple[str, ...]:
@@ -160,9 +181,10 @@ def _crashes(s: Snapshot, ref: str) -> bool:
 
 
 def _changed(s: Snapshot, hit: Hits) -> bool:
-    """True when the workload was changed shortly before the errors began."""
+    """True when the workload was changed shortly before the errors began; the same pods started anew are no change."""
     df = s["changes"]
-    times = [row["time"] for row in rows(df[(df["object"] == hit.object) & (df["field"] != "created")])]
+    altered = (df["object"] == hit.object) & ~df["field"].astype(str).str.contains(RESTARTED)
+    times = [row["time"] for row in rows(df[altered])]
     return any(0 <= (hit.first - time).total_seconds() <= NEW_CHANGE_SECONDS for time in times)
 
 

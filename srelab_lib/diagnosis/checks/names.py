@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Address, Failure, Kind, failures
-from srelab_lib.diagnosis.checks._facts import Check, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, log_fact, of_namespace, one_each, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._facts import rows as plain_rows
+from srelab_lib.diagnosis.checks._logs import pauses
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref, spoken
 
 _CLUSTER_DNS = "Deployment/kube-system/coredns"
+_SILENCE = timedelta(seconds=60)
+_STEADY_LINES = 20
+"""From so many lines on a log has a rhythm that can end."""
 _DNS_KINDS: tuple[Kind, ...] = ("no_such_name", "no_dns_answer")
 
 
@@ -57,8 +62,11 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
     pods = [item.ref for item in view.workloads.values() if split_ref(item.ref)[2] == name]
     workload = view.workloads.get(call.caller)
     settings = [item for item in view.references(workload) if item.address.host == address.host] if workload else []
-    near = view.near_service(name)
+    near, silent = view.near_service(name), _fell_silent(s, view, pods, call)
     meant = f"; a Service {near} exists" if near else ""
+    if silent and not near:
+        behind = spoken(silent["object"])
+        meant = f"; {behind}, which has that name, is ready and was at work until then: the Service was deleted"
     return Finding(
         fault="service_missing",
         object=ref if pods else call.caller,
@@ -68,6 +76,7 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
             [
                 *call.hits.facts(),
                 *(spec_fact(item.where, setting=item.text) for item in settings[:2]),
+                log_fact(silent) if silent else None,
                 spec_fact(ref, services_in_namespace=",".join(sorted(view.services)) or "none"),
             ]
         ),  # fmt: skip
@@ -75,6 +84,22 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
         strength=3 if len(call.hits.lines) > 1 else 2,
         related=tuple(dict.fromkeys([call.caller, ref, *pods, *(item.where for item in settings)])),
     )
+
+
+def _fell_silent(s: Snapshot, view: Net, pods: Sequence[str], call: Failure) -> Row | None:
+    """The last line of a ready workload of that name whose log, steady before, ends where the calls begin to fail."""
+    for ref in pods:
+        if not view.workloads[ref].ready:
+            continue
+        said = [row for row in of_namespace(s, "logs") if row["object"] == ref and row["time"]]
+        said.sort(key=lambda row: row["time"])
+        if len(said) < _STEADY_LINES:
+            continue
+        pause, last = max(pauses(said)), said[-1]["time"]
+        ended = abs(call.hits.first - last) <= max(2 * pause, timedelta(seconds=5))
+        if ended and s.window.end - last >= max(_SILENCE, 5 * pause):
+            return said[-1]
+    return None
 
 
 def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
