@@ -63,6 +63,7 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
             related=(
                 *(object_ref("Secret", s.namespace, name) for name, _ in dict.fromkeys(held)),
                 *_servers(view, hit),
+                *_holders(view, hit.object, {name for name, _ in held}),
             ),  # fmt: skip
         )
 
@@ -95,6 +96,16 @@ def _secrets(workload: Workload) -> Iterator[tuple[str, str]]:
                 volume["secret"]["secretName"],
                 f"volume {volume['name']} from Secret {volume['secret']['secretName']}",
             )
+
+
+def _holders(view: Net, ref: str, secrets: set[str]) -> list[str]:
+    """What serves with a Secret of the refused workload and calls nobody itself: it may be who refuses."""
+    serving = {workload.ref: workload for service in view.services.values() for workload in service.workloads}
+    return [
+        one.ref
+        for one in serving.values()
+        if one.ref != ref and not view.references(one) and secrets & {name for name, _ in _secrets(one)}
+    ]
 
 
 def _servers(view: Net, hit: Hits) -> list[str]:

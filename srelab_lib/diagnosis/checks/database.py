@@ -135,10 +135,16 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
 
 
 def _users(s: Snapshot, view: Net, hit: Hits) -> Iterator[str]:
-    """Who makes it work, Jobs too: what they were told to do may be what holds the locks and connections."""
+    """Who makes it work, Jobs too: what they were told to do may be what holds the locks and connections.
+
+    Of what it calls itself only the Jobs: they may have altered what it finds there.
+    """
+    jobs, own = tasks(s), view.workloads.get(hit.object)
     for service in view.services.values():
         if hit.object in {workload.ref for workload in service.workloads}:
-            yield from (one.ref for one in [*view.workloads.values(), *tasks(s)] if view.calls(one, service))
+            yield from (one.ref for one in [*view.workloads.values(), *jobs] if view.calls(one, service))
+        elif own and view.calls(own, service):
+            yield from (one.ref for one in jobs if view.calls(one, service))
 
 
 def _is_relayed(hit: Hits) -> bool:
