@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -45,6 +45,12 @@ FLAT_RATIO = 0.05
 HORIZON_SECONDS = 3600
 """What would take longer than this to reach its limit is no incident yet."""
 UNLIMITED_GROWTH_RATIO = 0.5
+KILLED_POINTS = 6
+KILLED_SECONDS = 60
+KILLED_LIMIT_RATIO = 0.75
+"""Of a process that the kernel killed: it grew at least so long, and was last seen at this part of its limit."""
+LEVEL_RATIO = 0.5
+"""What grew to more than twice the most that the pods before it ever used."""
 RESET_RATIO = 0.6
 """A drop below this part of the sample before is a new process."""
 
@@ -81,12 +87,40 @@ def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
         if row is None or row["restart_count"] is None:
             continue
         by_pod = {
-            str(pod): leaking(memory, limits.get((str(pod), str(container)))) for pod, memory in group.groupby("pod")
+            str(pod): leaking(memory, limits.get((str(pod), str(container))))
+            or (_to_the_kill(row, memory, group, limits) if pod == row["pod"] else [])
+            for pod, memory in group.groupby("pod")
         }
         gone = [ramp for pod, ramps in by_pod.items() if pod not in here for ramp in ramps]
         present = [ramp for pod, ramps in by_pod.items() if pod in here for ramp in ramps]
         if gone or present:
             yield _finding(str(ref), row, [*_by_end(gone), *_by_end(present)], strength=2 if present else 1)
+
+
+def _to_the_kill(
+    row: Row, memory: pd.DataFrame, group: pd.DataFrame, limits: Mapping[tuple[str, str], float]
+) -> list[Ramp]:
+    """The ramp of a process that ended at its limit, where the pods before ran level, as long, and with no more limit.
+
+    After its end the meter may repeat its last value for a while: that part does not count.
+    """
+    ended, limit = row["last_finished_at"], limits.get((str(row["pod"]), str(row["container"])))
+    if row["last_reason"] != "OOMKilled" or ended is None or limit is None:
+        return []
+    grown = [
+        ramp
+        for ramp in leaking(memory[memory["time"] <= ended], limit, least=(KILLED_POINTS, KILLED_SECONDS))
+        if ramp.last_bytes >= KILLED_LIMIT_RATIO * limit
+    ]
+    before = [(pod, one) for pod, one in group.groupby("pod") if one["time"].min() < memory["time"].min()]
+    level = [
+        one
+        for pod, one in before
+        if limits.get((str(pod), str(row["container"])), np.inf) <= limit
+        and (one["time"].max() - one["time"].min()).total_seconds() >= KILLED_SECONDS
+    ]
+    flat = bool(level) and max(one["value"].max() for one in level) <= LEVEL_RATIO * KILLED_LIMIT_RATIO * limit
+    return grown if flat and len(level) == len(before) else []
 
 
 def _by_end(ramps: list[Ramp]) -> list[Ramp]:
@@ -104,21 +138,29 @@ def _limits(s: Snapshot) -> dict[tuple[str, str], float]:
     return {**measured, **{key: limit for key, limit in stated.items() if limit}}
 
 
-def leaking(samples: pd.DataFrame, limit_bytes: float | None) -> list[Ramp]:
-    """The ramps of one pod that grow without end, oldest first; a drop starts a new one."""
+def leaking(
+    samples: pd.DataFrame, limit_bytes: float | None, *, least: tuple[int, float] = (MIN_POINTS, MIN_SECONDS)
+) -> list[Ramp]:
+    """The ramps of one pod that grow without end, oldest first; a drop starts a new one.
+
+    Args:
+        samples: of one container of one pod.
+        limit_bytes: its memory limit, where it has one.
+        least: samples and seconds that a ramp has at least.
+    """
     ordered = samples.dropna(subset=["value"]).sort_values("time")
     values = ordered["value"].to_numpy(dtype=float)
-    if len(values) < MIN_POINTS:
+    if len(values) < least[0]:
         return []
     breaks = np.flatnonzero(values[1:] < RESET_RATIO * values[:-1]) + 1
     parts = np.split(np.arange(len(values)), breaks)
-    return [ramp for part in parts if (ramp := _ramp(ordered.iloc[part], limit_bytes))]
+    return [ramp for part in parts if (ramp := _ramp(ordered.iloc[part], limit_bytes, least))]
 
 
-def _ramp(part: pd.DataFrame, limit_bytes: float | None) -> Ramp | None:
+def _ramp(part: pd.DataFrame, limit_bytes: float | None, least: tuple[int, float]) -> Ramp | None:
     """The part as a ramp when it grows far enough, for long enough, steadily, and has not flattened."""
     times, values = part["time"], part["value"].to_numpy(dtype=float)
-    if len(values) < MIN_POINTS or (times.iloc[-1] - times.iloc[0]).total_seconds() < MIN_SECONDS:
+    if len(values) < least[0] or (times.iloc[-1] - times.iloc[0]).total_seconds() < least[1]:
         return None
     seconds = (times - times.iloc[0]).dt.total_seconds().to_numpy(dtype=float)
     growth = float(np.median(values[-3:]) - np.median(values[:3]))
