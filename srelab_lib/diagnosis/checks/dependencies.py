@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
@@ -12,10 +12,12 @@ from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, 
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
 from srelab_lib.diagnosis.checks.network_policy import blocked
-from srelab_lib.model import Fact, Finding, Snapshot, spoken
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
+_RIGHT_BEFORE = timedelta(seconds=120)
+"""How long before the first failed call a change may lie to be taken for its reason at one remove."""
 SLOW_SECONDS = 0.5
 """A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""
 
@@ -39,11 +41,18 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
             fault="dependency_down",
             object=owner,
             summary=f"{spoken(owner)} does not answer {', '.join(map(spoken, sorted(callers))) or 'its callers'}",
-            cause=f"{spoken(service.ref)} has {service.ready} ready endpoints",
+            cause=_why_down(service, owner),
             facts=one_each([spec_fact(service.ref, ready_endpoints=service.ready), *broken[:3], *told]),
             since=earliest(*(call.hits.first for call in calls)) or _since(broken),
             related=tuple(dict.fromkeys([service.ref, *sorted(callers)])),
         )
+
+
+def _why_down(service: Service, owner: str) -> str:
+    """That no endpoint is ready, or what else is wrong where one is: its pods restart, or are not all ready."""
+    if not service.ready:
+        return f"{spoken(service.ref)} has 0 ready endpoints"
+    return f"pods of {spoken(owner)} behind {spoken(service.ref)} restart or are not ready"
 
 
 def _broken(s: Snapshot, service: Service) -> list[Fact]:
@@ -68,17 +77,21 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
     """Calls that time out though the called pods are ready, by log lines."""
     view = net(s)
     slow = _slow_calls(s, view)
-    if len(_leaves(slow)) > 1:
+    leaves = _leaves(slow)
+    if len(leaves) > 1:
         return
-    for ref in dict.fromkeys(target for _, _, target in slow):
+    # Who waits for another one itself is not where the time goes.
+    for ref in sorted(leaves or {target for _, _, target in slow}):
         calls = [call for call, _, target in slow if target == ref]
         services = [service.ref for _, service, target in slow if target == ref]
-        callers = list(dict.fromkeys(call.caller for call in calls))
+        callers = list(dict.fromkeys(call.caller for call in (*calls, *(call for call, _, _ in slow))))
+        behind = _changed_behind(s, view, ref, min(call.hits.first for call in calls))
+        waits = f", and it calls {spoken(behind)}, which was changed right before" if behind else ""
         yield Finding(
             fault="slow_dependency",
-            object=ref,
+            object=behind or ref,
             summary=f"{spoken(ref)} answers {spoken(callers[0])} too slowly",
-            cause=f"calls of {spoken(services[0])} time out, and its pods are ready",
+            cause=f"calls of {spoken(services[0])} time out, and its pods are ready{waits}",
             facts=one_each(
                 [
                     *(f for call in calls for f in call.hits.facts()),
@@ -87,8 +100,40 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
                 ]
             ),  # fmt: skip
             since=min(call.hits.first for call in calls),
-            related=tuple(dict.fromkeys([*services, *callers])),
+            related=tuple(dict.fromkeys([*services, *callers, *([ref] if behind else [])])),
         )
+
+
+def _changed_behind(s: Snapshot, view: Net, ref: str, first: datetime) -> str | None:
+    """The one that a slow workload waits for in its turn, where that was changed right before and the former was not.
+
+    Goes on while each calls just one other; None where nothing on the way was changed, or the slow one itself.
+    """
+    seen = [ref]
+    while (here := view.workloads.get(seen[-1])) is not None:
+        if _changed_before(s, view, here, first):
+            return here.ref if here.ref != ref else None
+        called = {
+            x for item in view.references(here) if (service := view.service(item.address)) for x in _refs(service)
+        }
+        if len(called) != 1 or called & set(seen):
+            return None
+        seen += called
+    return None
+
+
+def _refs(service: Service) -> list[str]:
+    return [workload.ref for workload in service.workloads]
+
+
+def _changed_before(s: Snapshot, view: Net, workload: Workload, first: datetime) -> bool:
+    """True when the workload was rolled out, or what it reads was edited, less than _RIGHT_BEFORE before a time."""
+    read = {(object_ref("ConfigMap", s.namespace, name), f"data[{key}]") for name, key, _ in view.configured(workload)}
+    return any(
+        first - _RIGHT_BEFORE <= row["time"] <= first
+        for row in rows(s["changes"])
+        if row["field"] != "created" and (row["object"] == workload.ref or (row["object"], row["field"]) in read)
+    )
 
 
 def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
