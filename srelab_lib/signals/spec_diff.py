@@ -41,9 +41,9 @@ def diff_specs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differenc
 
 
 def difference(field: str, old: str | None, new: str | None, *, of: str = "") -> Difference:
-    """One altered field with its sentence: `number of replicas of Deployment web lowered from 3 to 0`."""
+    """One altered field with its sentence, on one line: `number of replicas of Deployment web lowered from 3 to 0`."""
     subject = f"{_subject(field)} of {of}" if of else _subject(field)
-    return Difference(field=field, old=old, new=new, text=f"{subject} {_verb(field, old, new)}")
+    return Difference(field=field, old=old, new=new, text=" ".join(f"{subject} {_verb(field, old, new)}".split()))
 
 
 def _units(before: Flat, after: Flat) -> Iterator[tuple[str, str | None, str | None]]:
