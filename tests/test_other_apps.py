@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from srelab_lib.diagnosis import diagnose
@@ -55,6 +58,13 @@ def finding(name: str, fault: str) -> Finding | None:
     return next((one for one in diagnosed(name).findings if one.fault == fault), None)
 
 
+def altered(name: str, table: str, keep: Callable[[pd.DataFrame], pd.Series[bool]]) -> Diagnosis:
+    """The diagnosis of a recording of which one table has lost the rows that are not to be kept."""
+    snapshot = diagnosed(name).snapshot
+    df = snapshot[table]
+    return diagnose(replace(snapshot, tables={**snapshot.tables, table: df[keep(df)].reset_index(drop=True)}))
+
+
 def test_of_many_programs_in_one_config_map_the_one_that_runs_tells_whom_it_calls() -> None:
     down = finding("tollway", "dependency_down")
     assert down is not None
@@ -69,3 +79,41 @@ def test_an_edit_of_another_key_does_not_accuse_this_one() -> None:
     wrong = finding("kiln", "configmap_wrong_value")
     assert wrong is not None
     assert "LEASE_WAIT_MS" not in wrong.cause
+
+
+def test_a_deleted_service_is_dated_by_who_fell_silent_and_made_again_on_the_port_that_is_called() -> None:
+    diagnosis = diagnosed("aquarium")
+    assert diagnosis.verdict.cause.endswith("is ready and was at work until then: the Service was deleted")
+    fixes = [action.command for action in diagnosis.actions if action.kind == "fix"]
+    named = "expose deployment/tank-sensors --name=tank-sensors"
+    assert fixes == [f"kubectl -n blind4-aquarium {named} --port=80 --target-port=8080"]
+
+
+def test_without_its_last_lines_nothing_is_said_of_a_deletion() -> None:
+    silent = altered("aquarium", "logs", lambda df: ~df["object"].astype(str).str.endswith("/tank-sensors"))
+    assert silent.verdict.fault == "service_missing"
+    assert "deleted" not in silent.verdict.cause
+
+
+def test_a_kill_alone_is_no_leak_where_nothing_shows_how_it_was_before() -> None:
+    pods = diagnosed("vineyard").snapshot["pods"]["pod"]
+    alone = altered("vineyard", "metrics", lambda df: df["pod"].isna() | df["pod"].isin(pods))
+    assert alone.verdict.fault == "oom_killed"
+    assert not any("limits=memory" in action.command for action in alone.actions)
+
+
+def test_who_is_called_by_the_slow_one_is_slow_only_where_it_was_changed() -> None:
+    calm = altered("newsdesk", "changes", lambda df: ~df["text"].str.contains("translate"))
+    assert (calm.verdict.fault, calm.verdict.object) == ("slow_dependency", "Deployment/blind4-newsdesk/story-api")
+    assert calm.verdict.change is None
+
+
+def test_input_that_cannot_be_read_is_laid_on_its_sender_only_where_that_was_changed() -> None:
+    calm = altered("greenhouse", "changes", lambda df: ~df["text"].str.contains("LC_NUMERIC"))
+    assert calm.verdict.fault == "bad_input"
+    assert calm.verdict.change is None
+    assert "nothing was changed before" in calm.verdict.cause
+
+
+def test_a_change_is_told_on_one_line() -> None:
+    assert "\n" not in diagnosed("observatory").verdict.summary

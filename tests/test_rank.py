@@ -108,6 +108,38 @@ def test_what_came_into_being_did_not_break_what_had_worked() -> None:
     assert top.change is None
 
 
+@pytest.mark.parametrize(
+    ("field", "old", "new", "named"),
+    [
+        ("containers[web].env[TIMEOUT]", "2", "3", False),
+        ("containers[web].env[ITEMS_URL]", "http://items", "http://itemz:80/", True),
+        ("containers[web].env[ITEMS_URL]", "http://items", "http://my-itemz/", False),
+        ("annotations[kubectl.kubernetes.io/restartedAt]", None, "now", False),
+        ("containers[web].image", "web:1", "web:2", True),
+    ],
+)
+def test_what_is_missing_is_blamed_on_a_change_that_names_it(
+    field: str, old: str | None, new: str, named: bool
+) -> None:
+    edit = change(field, old=old, new=new)
+    (top,) = rank([finding("service_missing", related=("Service/shop/itemz",))], [edit])
+    assert top.change is (edit if named else None)
+
+
+def test_a_commit_that_takes_away_what_is_missing_is_named() -> None:
+    commit = change("containers[web].env[COLOR]", diff="-  name: itemz\n+  color: red")
+    (top,) = rank([finding("service_missing", related=("Service/shop/itemz",))], [commit])
+    assert top.change is commit
+
+
+def test_a_job_that_came_after_the_first_error_did_not_cause_it() -> None:
+    early, late = (
+        change("created", "Job/shop/migrate", minute=minute, old=None, revision="") for minute in (-0.1, 0.5)
+    )
+    (top,) = rank([finding("schema_mismatch", related=("Job/shop/migrate",))], [early, late])
+    assert top.change is early
+
+
 def test_a_runner_up_says_why_it_is_one() -> None:
     ranked = rank([finding("oom_killed", strength=3), finding("node_cordoned", "Node//a", strength=1)], ())
     assert ranked[1].why == "it is less sure: it is a symptom that many faults share"

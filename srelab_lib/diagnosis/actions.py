@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from string import Template
 
+from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.model import Action, Change, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
@@ -17,6 +18,7 @@ from srelab_lib.settings import IN_CLUSTER
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _OBJECT = re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?")
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _ALLOWED: dict[str, re.Pattern[str]] = {
     "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
     "kind": re.compile(r"[a-z]{1,63}"),
@@ -32,6 +34,8 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "account": re.compile(r"[-a-z0-9]{1,63}:[-.a-z0-9]{1,253}"),
     "role": _NAME,
     "behind": _NAME,
+    "called": _PORT,
+    "target": _PORT,
     "changed": _OBJECT,
     "added": _OBJECT,
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
@@ -76,7 +80,12 @@ _FIX: dict[str, tuple[tuple[str, str], ...]] = {
     "rbac_denied": (
         ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
     ),
-    "service_missing": (("Make it, on the ports of the pods", "$kubectl expose deployment/$behind --name=$name"),),
+    "service_missing": (
+        (
+            "Make it, from the port that is called to the port of the pods",
+            "$kubectl expose deployment/$behind --name=$name --port=$called --target-port=$target",
+        ),
+    ),
     "network_policy_blocks": (_DELETE,),
     "quota_exceeded": (_DELETE,),
     "limit_range_violated": (_DELETE,),
@@ -172,6 +181,7 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values["configmap"] = next((x[2] for x in map(split_ref, top.finding.related) if x[0] == "ConfigMap"), "")
     values |= _rights(top.finding.related)
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
+    values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
     values |= {"limited": values["container"], **_set_back(top)}
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
@@ -182,6 +192,18 @@ def _rights(related: Iterable[str]) -> dict[str, str]:
     named = {kind: (namespace, name) for kind, namespace, name in map(split_ref, related)}
     namespace, account = named.get("ServiceAccount", ("", ""))
     return {"account": f"{namespace}:{account}", "role": named.get("Role", ("", ""))[1]}
+
+
+def _ports(name: str, behind: str, snapshot: Snapshot) -> dict[str, str]:
+    """The one port on which a name is called by those that are set to it, and the one that its pods declare."""
+    view = net(snapshot)
+    workload = view.workloads.get(behind)
+    if workload is None or len(workload.ports()) != 1:
+        return {}
+    target = next(iter(workload.ports()))
+    addresses = [item.address for one in view.workloads.values() for item in view.references(one)]
+    called = {address.port for address in addresses if address.port and view.local_name(address.host) == name}
+    return {"called": str(min(called or {target})), "target": str(target)} if len(called) < 2 else {}
 
 
 def _of_change(change: Change, namespace: str) -> dict[str, str]:
