@@ -107,7 +107,7 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     topic(
         "what people meant or did",
-        r"\b(?:approv|decid|confirm|agree[ds]? (?:to|that|on)|agreement|intend|intention|deliberate|sabotag|"
+        r"\b(?:approv|decid|confirm|agree[ds]? (?:to|that)|agreement|intend|intention|deliberate|sabotag|"
         r"malicious|hack|attack|"
         r"accident|negligen|blam)\w*|on purpose|"
         r"by mistake",

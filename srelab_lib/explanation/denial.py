@@ -41,7 +41,7 @@ _FALSE_AFTER = re.compile(
     r"was|were|are|can be|could be|may be|numbers?|total(?:s|ed)?|comes? to|amounts? to)\W+(?:both )?)?"
     r"(?:false\b|0\b(?![.\d])|none\b|not\b(?! known)|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
     r"|^(?:[^.;,]|\.(?=\d)){0,30}? (?:went away|vanished|disappeared|got lost|came to an end|"
-    r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided)\b(?! (?:with|in|up|by)\b))"
+    r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided|(?:had|has|have) stopped)\b(?! (?:with|in|up|by)\b))"
     r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|"
     r"seen|observed|apply|appear)"
     r"|^(?: replicas)? (?:stand|stay|remain|is|are|was|were)s? (?:stuck )?at (?:0\b(?!\.?\d)|zero\b)"
@@ -56,6 +56,11 @@ _INHERENT = re.compile(
     r"^un|^mis|\bmissing|\bmisses|absent|absence|\black|undefined|unset|non ?exist|no such|"
     r"there (?:is|are|was|were) no|back ?off|err image|never|unhealthy|^insufficient|too few|short"
 )
+_MANNER = re.compile(
+    r" (?:cleanly|gracefully|normally|properly|alone|by (?:itself|themselves)|(?:on|of) (?:its|their) own|at once|"
+    r"right away|immediately|together|simultaneously)\b"
+)
+"""`Did not end by itself`: how is denied, and not that it did."""
 _OPEN = re.compile(
     r"\b(?:until|unless|whether|if|try|tries|tried|trying|attempt\w*|wait\w*|want\w*|needs?|needed|"
     r"expect\w*|supposed|should|would|"
@@ -97,12 +102,12 @@ def event_signs(concept: Concept, text: str) -> set[bool]:
 def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
     denied = _denied(text, match.start(), match.end())
     if concept.kind == "event":
-        return not denied
+        return None if denied and _MANNER.match(text, match.end()) else not denied
     before, after = clause_at(text, match.start(), match.end())
     near_before, near_after = _near(before, last=True), _near(after, last=False)
     if _COUNTS_AS.search(text[: match.start()]) and _DEPENDS.match(text[match.end() :]):
         return None
-    if _INHERENT.search(match[0]):
+    if denies_itself(match[0]):
         return _inherent_sign(match[0], after, denied)
     if (
         denied
@@ -123,6 +128,11 @@ def _inherent_sign(said: str, after: str, denied: bool) -> bool | None:
     if denied and said.startswith("un") and re.match(r" \w", after):
         return None
     return denied and not re.search(r"\bnot\b|back ?off|err image", said)
+
+
+def denies_itself(said: str) -> bool:
+    """True for words that deny what they name: `unready`, `missing`."""
+    return _INHERENT.search(said) is not None
 
 
 def denial_in(text: str) -> str:

@@ -45,7 +45,7 @@ SERVICE_NOUNS = word_set(
     recommendation currency session sessions proxy broker store shop book booking bookings invoice invoices
     feed media analytics collector exporter loader consumer producer publisher subscriber
     search wallet ledger warehouse delivery fraud pricing basket frontend backend portal dashboard monitor
-    scraper crawler indexer importer migrator cleaner sidecar router bot
+    scraper crawler indexer importer migrator cleaner router bot
     """
 )
 """English words that services are called by: as a name they must stand in the facts."""

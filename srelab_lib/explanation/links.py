@@ -64,12 +64,13 @@ _CAUSE_FIRST = (
     r"(?:brings|brought|bringing) (?:about|on)|g(?:ives|ave|iving)(?: rise to|(?= (?:the |its |"
     r"their )?[\w·-]+ (?:its|their|"
     r"the|an?)\b))|account(?:s|ed)? for|set(?:s|ting)? off|"
-    r"produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?: that)?|"
+    r"produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?! (?:for|to)\b)(?: that)?|"
     r"(?:ke(?:eps|pt|eping)|stop(?:s|ped|ping)?|prevent(?:s|ed|ing)?)(?= [^,;.]{1,40} from \w+ing)|"
     r"le(?:aves|ft|aving)(?= (?:the |its |an? |all |every )?[\w·-]+ (?:with|without|unable|not|un\w+)\b)|"
     r"turn(?:s|ed|ing)(?= [^,;.]{1,40} into )|"
     r"(?<!be )(?<!was )(?<!were )(?<!been )(?<!being )(?<!is )(?<!are )(?<!had )(?<!has )(?<!have )(?<!got )(?<!and )"
-    r"(?:lower(?:s|ed)|rais(?:es|ed)|reduc(?:es|ed)|increas(?:es|ed)|slow(?:s|ed)|drag(?:s|ged)|br(?:ings|ought)|"
+    r"(?:lower(?:s|ed)|rais(?:es|ed)(?! (?:an? |the )?\w*(?:error|exception)\b)|reduc(?:es|ed)|"
+    r"increas(?:es|ed)|slow(?:s|ed)|drag(?:s|ged)|br(?:ings|ought)|"
     r"decreas(?:es|ed))(?= (?:(?:the|its|their|an?) |[\w·-]+(?:'s [\w-]+)* (?:down|up)\b))|"
     r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"
     r"which is (?:why|how)|so(?! (?:far|much|many|low|small|high|called)\b)(?: that)?|"
@@ -174,6 +175,8 @@ def _linked(sentence: str) -> Iterator[Link]:
     for position, match in enumerate(matches):
         left, right = parts[position], parts[position + 1]
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
+        if position and _ALONE.fullmatch(parts[position - 1]) and "," in left:
+            left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)
         elif pronoun := _AFTER_IT.match(right):

@@ -43,6 +43,7 @@ _FOLLOWING = word_set(
     count counts number limit limits usage use status state states rate rates ratio reason reasons name names check
     set budget spec environment command commands definition log logs label labels selector selectors side end port
     sets uses asks runs gives wants needs declares requests mounts reads
+    account accounts discovery mesh backend backends sidecar sidecars
     later now then also always never ever first else alike together otherwise already likewise
     """
 )

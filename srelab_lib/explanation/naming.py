@@ -39,7 +39,7 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
     """
     facts = "\n".join(fact.plain for fact in held)
     loose = spread(facts)
-    for phrase in _quoted(claim.plain):
+    for phrase in quoted(claim.plain):
         known = stands(phrase, facts) or spread(phrase) in loose or _bare(phrase) in _bare(facts)
         if not (known or _ordinary(phrase, held)):
             return phrase
@@ -49,9 +49,9 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
     return _unknown_word(claim, covered, held, facts)
 
 
-def _quoted(text: str) -> Iterator[str]:
-    for match in _QUOTED.finditer(text):
-        yield (match[1] or match[2]).strip()
+def quoted(text: str) -> list[str]:
+    """What a text has in quotes."""
+    return [(match[1] or match[2]).strip() for match in _QUOTED.finditer(text)]
 
 
 def _bare(text: str) -> str:

@@ -27,7 +27,7 @@ from srelab_lib.explanation.passages import Held, Names, Passage, mentions
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.side_facts import facts_of
 from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, is_outcome, stages
-from srelab_lib.explanation.told_causes import tells_reverse
+from srelab_lib.explanation.told_causes import tells_reverse, tells_so
 
 _SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
@@ -53,6 +53,8 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
         if is_dated_later(cause, effect, held, temporal=link.temporal):
             return link
         if is_dated_earlier(cause, effect, held, temporal=link.temporal) or _is_by_made_restart(cause, effect, held):
+            continue
+        if not link.temporal and tells_so(cause, effect, held):
             continue
         if _is_later_by_words(cause, effect):
             return link

@@ -64,9 +64,8 @@ class Passage:
         """What patterns of the vocabulary are matched against."""
         text = _PATH.sub(" ·", self.plain)
         for name in sorted(self.hidden, key=len, reverse=True):
-            text = re.sub(
-                rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", "·", text, flags=re.IGNORECASE
-            )
+            whole = rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern}|-v\d+)?(?![\w-])"
+            text = re.sub(whole, "·", text, flags=re.IGNORECASE)
         return spread(text)
 
     @cached_property

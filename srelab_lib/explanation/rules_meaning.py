@@ -8,15 +8,31 @@ from collections.abc import Sequence
 from srelab_lib.explanation.absent import without_absent
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import DECLARED, Concept
-from srelab_lib.explanation.denial import DENYING, HELD_DENIAL, denial_in, denied_words, is_contrast, signs
+from srelab_lib.explanation.denial import (
+    DENYING,
+    HELD_DENIAL,
+    denial_in,
+    denied_words,
+    denies_itself,
+    is_contrast,
+    signs,
+)
 from srelab_lib.explanation.derived import counted_parts
 from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_dates
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
+from srelab_lib.explanation.naming import quoted
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
-from srelab_lib.explanation.polarity import POLICY, is_adverse, is_well, only_succeeds, tells_no_trouble
+from srelab_lib.explanation.polarity import (
+    POLICY,
+    is_adverse,
+    is_troubled,
+    is_well,
+    only_succeeds,
+    tells_no_trouble,
+)
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.relations import (
     FORMERLY,
@@ -32,7 +48,7 @@ from srelab_lib.explanation.relations import (
 )
 from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
-from srelab_lib.explanation.words import stem, words
+from srelab_lib.explanation.words import clause_at, stem, words
 
 _LOOSE = frozenset(
     {
@@ -53,14 +69,35 @@ _LOOSE = frozenset(
         "an image",
         "a port",
         "a deadline",
+        "an upstream",
+        "an init container",
+        "a pool",
+        "endpoints",
+        "crashed",
+        "exited",
+        "killed",
+        "exceeded",
+        "exhausted",
+        "expired",
+        "pending",
+        "rejected",
     }
 )
-"""Things that people mention in passing: one of them may go beyond the facts where the rest of the claim is theirs."""
+"""Things that people mention in passing, or by words with other senses too (`it stopped X`, `a pool of one`): one of
+them may go beyond the facts where the rest of the claim is theirs."""
+_HOLDING = frozenset({"stayed the same"})
+"""Events that are denials by themselves."""
+_ANYWHERE = frozenset({"it exists", "it can", "it matches"})
+"""States that a claim may affirm of one thing and deny of another one."""
 
 
 def facts_speak_of_it(case: Case) -> str | None:
     """Everything that it speaks of, the facts speak of."""
-    beyond = [concept for concept in case.concepts if concept.kind != "state" and not _is_known(concept, case)]
+    beyond = [
+        concept
+        for concept in case.concepts
+        if concept.kind != "state" and not (_is_known(concept, case) or _is_set_aside(concept, case))
+    ]
     hard = [concept for concept in beyond if concept.name not in _LOOSE]
     firm = [
         concept for concept in case.concepts if concept.kind == "event" and concept not in beyond
@@ -88,18 +125,41 @@ def _is_only_contrast(concept: Concept, case: Case) -> bool:
     return against and not all(speaks(one, case.held) for one in others)
 
 
+def _is_set_aside(concept: Concept, case: Case) -> bool:
+    """True for an event that it only denies, beside one that it affirms with the facts: `no time-out but a refusal`."""
+    text = without_absent(case).spread
+    if concept.kind != "event" or concept.name in _HOLDING or signs(concept, text) != {False}:
+        return False
+    others = [one for one in case.concepts if one is not concept and one.kind != "topic"]
+    return bool(case.claim.quantities) or any(signs(one, text) & held_signs(one, case.held) for one in others)
+
+
 def signs_agree(case: Case) -> str | None:
-    """It affirms and denies what the facts affirm and deny."""
+    """It affirms nothing that the facts deny, and denies nothing that they affirm."""
+    text = without_absent(case).spread
     for concept in case.concepts:
         if concept.kind == "topic" or _is_only_contrast(concept, case):
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
-        for sign in signs(concept, without_absent(case).spread):
+        for sign in signs(concept, text):
             if sign is False and (_was_none(case) or _counts_the_rest(case) or _differ(concept, case)):
                 continue
-            if sign is not None and sign not in held:
+            if sign is True and concept.kind == "state" and _is_in_trouble(concept, text):
+                continue
+            known = held or concept.kind == "state"
+            if known and sign is not None and sign not in held:
                 return f'it {"says" if sign else "denies"} "{concept.name}", and what it cites does not'
     return None
+
+
+def _is_in_trouble(concept: Concept, text: str) -> bool:
+    """True for a state in clauses that tell of trouble beside it: `it has nobody ready`, `deprived of a ready one`."""
+    matches = list(concept.said.finditer(text))
+    if concept.name in _ANYWHERE:
+        around = [concept.said.sub(" · ", text)]
+    else:
+        around = [" · ".join(clause_at(text, match.start(), match.end())) for match in matches]
+    return not any(denies_itself(match[0]) for match in matches) and all(map(is_troubled, around))
 
 
 def _was_none(case: Case) -> bool:
@@ -128,7 +188,7 @@ def outcome_agrees(case: Case) -> str | None:
         fact.item.kind not in {"change", "spec"} and is_adverse(fact.item_spread) and not is_well(fact.item_spread)
         for fact in held
     )
-    told = all(fact.item.kind in {"log", "event"} for fact in held)
+    told = all(fact.item.kind in {"log", "event"} for fact in held) and not quoted(case.claim.plain)
     if (
         troubled
         and not _counts_the_rest(case)

@@ -14,7 +14,19 @@ from srelab_lib.explanation.quantities import Quantity, unsupported
 def numbers_stand_in_facts(case: Case) -> str | None:
     """Every number stands in the facts, in its unit and role."""
     wrong = unsupported(case.claim.quantities, held_quantities(case, case.held))
+    wrong = [item for item in wrong if not _names(item, case)]
     return f"{wrong[0].text} does not stand so in what it cites" if wrong else None
+
+
+_NAME_DIGITS = 3
+"""So many digits of a number that counts nothing may be part of a name: `/spool/111`, `nightly-29928584`."""
+
+
+def _names(item: Quantity, case: Case) -> bool:
+    """True for a bare number that is part of a name in the facts."""
+    bare = not (item.family or item.roles or item.manner) and re.fullmatch(rf"\d{{{_NAME_DIGITS},}}", item.text)
+    part = re.compile(rf"(?<=[/_-]){item.text}(?![\w.])")
+    return bool(bare) and any(part.search(fact.plain) for fact in case.held)
 
 
 def held_quantities(case: Case, held: Sequence[Held]) -> list[Quantity]:

@@ -45,6 +45,7 @@ _REWRITTEN = (
     ),
     (re.compile(r"\btime ?out (?:that |which )?(?:had |has )?expired\b|\bexpired time ?out\b"), "timed out"),
     (re.compile(r"\brais(?:es|ed|ing) (?=(?:an? |the )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?)\b)"), "threw "),
+    (re.compile(r"\brais(?:es|ed|ing) (?=[\"`'])"), "threw "),
     (
         re.compile(
             r"\b(?:enough|suffic\w*|needed|need\w*|takes?|required) (?:for|to) (?:an?|have|get|trigger|cause|force) "
