@@ -52,7 +52,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\b(?:marked|declared|regarded|counted|considered|set) (?:as )?(?:an? )?(?:failed|failure|dead)\b|"
         r"\b(?:reach|hit|exceed|exhaust)\w* (?:its|the) (?:\w+ )?back ?off limit|"
         r"\bback ?off limit (?:was |is |being |has been |had been )?(?:reached|hit|exceeded|exhausted)",
-        r"condition\W?failed|failed=|backoff ?limit|deadline exceeded|phase\W?failed|reason\W?failed",
+        r"condition\W?failed|failed=|backoff ?limit|deadline exceeded|probe failed|phase\W?failed|reason\W?failed",
         REPORTED,
     ),
     topic(
@@ -164,7 +164,7 @@ EFFECTS: tuple[Concept, ...] = (
     event(
         "exceeded",
         r"\bexceed\w*|\bsurpass\w*|\breach\w* (?:its|the|their) (?:\w+ )?(?:max\w*|limit|ceiling|bound)\b",
-        r"exceed|over|more than|reached|above|\boom|too many|deadline|limit",
+        r"exceed|over|more than|reached|above|\boom|too many|deadline|limit(?!\W*=)",
     ),
     topic("a commit", r"\bcommit\w*|\bgit\b", r"commit|\bgit\b|revision"),
     topic(

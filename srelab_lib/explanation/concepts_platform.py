@@ -72,7 +72,8 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     state(
         "the name is resolved",
-        r"\bresolv(?:e|es|ed|ing|able)\b|\blook(?:s|ed|ing)? ?up\b",
+        r"\bresolv(?:e|es|ed|ing|able)\b|"
+        r"\blook(?:s|ed|ing)? ?up (?:[\w']+ ){0,3}?(?:names?|hosts?|host ?names?|address\w*|·)",
         r"\bresolved\b",
         r"no such host|nxdomain|resolv|servfail|temporary failure|name or service not known|"
         r"getaddrinfo|unknown host|lookup|key ?error|not found|could not find",

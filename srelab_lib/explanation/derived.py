@@ -17,7 +17,9 @@ _LACKING = re.compile(
     r"remaining|free|fail\w*|not)\b",
     re.IGNORECASE,
 )
-_REST = re.compile(r"\b(?:not|n't|no|success\w*|succeed\w*|others?|remaining|rest|left|fine|well)\b", re.IGNORECASE)
+_REST = re.compile(
+    r"\b(?:not|n't|no|success\w*|succeed\w*|others?|remaining|rest|left|fine|well|free|without)\b", re.IGNORECASE
+)
 """What says that those are meant which a fact does not count."""
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"

@@ -23,6 +23,9 @@ def held_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
     """Signs with which facts speak of a concept; none where they do not."""
     if concept.kind == "event":
         found = {sign for fact in held for sign in event_signs(concept, fact.spread)}
+        if found == {False}:  # msg="pass not verified" err="timed out": what one field denies, another one may say
+            logs = [fact for fact in held if fact.item.kind == "log"]
+            found |= {sign for fact in logs for one in fact.fields for sign in event_signs(concept, one)}
         return found or ({False} if is_ruled_out(concept, held) else set())
     found = {True for fact in held if concept.held.search(fact.spread)}
     return found | {False for fact in held if concept.denied is not None and concept.denied.search(fact.spread)}

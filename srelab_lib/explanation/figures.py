@@ -21,9 +21,8 @@ _FOLD = re.compile(
     rf"\b(?P<count>\d+(?:\.\d+)?|{'|'.join(WORDS)})"
     r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer|"
     r"(?:its|their|the|what) (?:it was |they were )?(?:former|previous|earlier|old|"
-    r"original|initial|usual|normal|before)|what\b|the (?:\w+ )?(?:memory|cpus?|cores?|number|amount|rate|"
-    r"latency|limit|"
-    r"size|load|value|capacity|request))\b)"
+    r"original|initial|usual|normal|before)|what\b|(?:the )?(?=\d)|"
+    r"the (?:\w+ )?(?:memory|cpus?|cores?|number|amount|rate|latency|limit|size|load|value|capacity|request))\b)"
     r"|\b(?P<verb>doubl(?:ed|es|ing)|tripl(?:ed|es|ing)|quadrupl(?:ed|es|ing)|quintupl(?:ed|es|ing)|halv(?:ed|es|ing)|"
     r"half (?:as (?:much|many|high|large|big) )?again)\b"
     r"|\b(?P<times>twice|double|thrice) (?=(?:the|as|its|what|that)\b)",

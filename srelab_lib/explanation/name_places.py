@@ -32,7 +32,7 @@ _AFTER = (
     re.compile(rf"\b{_DATUM} (?P<word>[a-z][a-z']+)(?=[.,;]|$| (?:in|of|from|on)\b)"),
 )
 _ENTRY = re.compile(r"\b(?:the|its|an?) (?P<word>[a-z][a-z']+) (?:key|entry|column|relation)\b")
-_CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=./-]|-\w)")
+_CALLED = re.compile(r"\b(?:called|named|labell?ed) (?P<word>[a-z][a-z']+)(?![\w=/]|[.-]\w)")
 _RELATIVE = re.compile(
     r"\b(?:that|which|what|whom|as|than|all|whatever|how|where|when|why|ones|those) (?:the|this|its|an?) $"
 )

@@ -103,7 +103,7 @@ def _comparable(claimed: Quantity, held: Quantity) -> bool:
         return True
     # A bare 0.38 may be a share, a bare 4 four cores; a bare 3 is no 3 seconds and no 3 MiB.
     if claimed.family == "" and held.family == "cores":
-        return not claimed.roles
+        return claimed.roles <= held.roles
     if claimed.family == "" and held.base == "unwritten":
         return bool(claimed.roles & held.roles)
     bare_share = {claimed.family, held.family} == {"", "share"}

@@ -164,9 +164,11 @@ def _is_in_trouble(concept: Concept, text: str) -> bool:
 
 def _was_none(case: Case) -> bool:
     """True where it denies for an earlier time what came only then: `error_ratio went from 0`."""
-    return FORMERLY.search(case.claim.spread) is not None and any(
-        re.search(r"\bfrom 0(?![.\d])|\badded\b", fact.item_spread) for fact in case.held
-    )
+    told = FORMERLY.search(case.claim.spread) or _FROM_NONE.search(case.claim.spread)
+    return told is not None and any(re.search(r"\bfrom 0(?![.\d])|\badded\b", fact.item_spread) for fact in case.held)
+
+
+_FROM_NONE = re.compile(r"\bfrom (?:[\w·]+ ){0,5}?(?:0|zero|no|none)\b.{0,40}?\bto\b")
 
 
 def _counts_the_rest(case: Case) -> bool:

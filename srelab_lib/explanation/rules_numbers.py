@@ -70,7 +70,8 @@ _WHOLE = re.compile(
     r"available|updated|unavailable) replicas=\2\b"
 )
 _NONE = re.compile(
-    r"(?<!restart count)(?<!exit code)\W0\b(?![.\d/])|\b(?:no|none|not found|forbidden|error creating)\b"
+    r"(?<!restart count)(?<!exit code)\W0\b(?![.\d/])|\b(?:no|none|not found|forbidden|error creating)\b|"
+    r"\btime ?out\b|\btimed out\b|\bdeadline\b"
 )
 _SOME = re.compile(r"\b(?:ready|available) replicas=[1-9]")
 _PART = re.compile(r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\b(?:ready|available) replicas=(?!\1\b)")

@@ -1,13 +1,15 @@
-"""Causes that a fact tells itself: a line's `cause=`, what stands behind its colon, what the message of a reason says."""
+"""Causes that a fact tells itself: by its `cause=`, behind its colon, in the message that explains a reason."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.fact_places import workload
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Held, Passage
+from srelab_lib.explanation.vocabulary import CONCEPTS
 
 _NAMES_CAUSE = re.compile(r"\W(?:cause|why|reason)\W{0,2}[=:]\W{0,2}|\b(?:because of|due to|caused by):? ")
 _EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=\S)")
@@ -27,15 +29,24 @@ def tells_so(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
 
 
 def _is_told(cause: Passage, effect: Passage, fact: Held, *, plainly: bool) -> bool:
-    own = Passage(fact.item.object, frozenset()).stems if fact.item.kind != "log" else frozenset()
-    causes, effects = cause.stems - own, effect.stems - own
+    own = Passage(workload(fact), frozenset()).stems
     for told, why in _halves(fact, plainly=plainly):
-        before, after = told.stems - SMALL, why.stems - SMALL
-        led = len(causes & (after - before)) - len(causes & (before - after))
-        followed = len(effects & (before - after)) - len(effects & (after - before))
-        if led > 0 and followed > 0:
+        if _leans(cause, why, told, own) > 0 and _leans(effect, told, why, own) > 0:
             return True
     return False
+
+
+def _leans(side: Passage, to: Passage, other: Passage, own: frozenset[str]) -> int:
+    """By how many words, else by how many things, a side is nearer to the one half of a fact than to the other one."""
+    one, rest = to.stems - SMALL - own, other.stems - SMALL - own
+    spoken = [concept for concept in CONCEPTS if concept.said.search(side.spread)]
+    things = sum(_has(concept, to) - _has(concept, other) for concept in spoken)
+    return len(side.stems & (one - rest)) - len(side.stems & (rest - one)) or things
+
+
+def _has(concept: Concept, half: Passage) -> bool:
+    denied = concept.denied is not None and concept.denied.search(half.spread) is not None
+    return denied or concept.held.search(half.spread) is not None
 
 
 def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
@@ -47,7 +58,6 @@ def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
     for pattern in patterns.get(fact.item.kind, ()):
         found = list(pattern.finditer(text))
         for match in found:
-            writer = workload(fact) if fact.item.kind == "log" else ""
-            yield Passage(f"{writer} {text[: match.start()]}", fact.hidden), Passage(text[match.end() :], fact.hidden)
+            yield Passage(text[: match.start()], fact.hidden), Passage(text[match.end() :], fact.hidden)
         if found:
             return

@@ -80,7 +80,7 @@ _REWRITTEN = (
 """Phrases whose words would mislead one by one."""
 _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])(?:[.;!?]\s+|:\s+(?=[A-Za-z]))")
 _CLAUSE = re.compile(
-    r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|yet|which|who|that|"
+    r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|(?<!not )yet|which|who|that|"
     r"because|so|then|after|"
     r"before|since|until|when|where|if|as)\b",
     re.IGNORECASE,
