@@ -195,7 +195,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"(?:any|the|a|one) (?:\w+ )?nodes?)\b",
         r"successfully assigned|pod ?scheduled\W{0,2}true|(?:is|was|were|are) scheduled",
         r"fail\w* ?scheduling|unschedulable|nodes are available|not be scheduled|"
-        r"pod ?scheduled\W{0,2}false|pending|cordon",
+        r"pod ?scheduled\W{0,2}false|pending|cordon|\bno ?schedule\b",
         FAILED,
     ),
     event(

@@ -10,12 +10,25 @@ from srelab_lib.explanation.denial import denial_in
 from srelab_lib.explanation.fact_signs import VAGUE, held_signs
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
 from srelab_lib.explanation.naming import stands, tokens
+from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.relations import directions
-from srelab_lib.explanation.words import stem, words
+from srelab_lib.explanation.words import stem, word_set, words
 
 MAX_UNSUPPORTED = 9
 """Plain English words of a claim that its facts do not have and no pattern knows: more of them is another story."""
 
+_FILLING = frozenset(
+    map(
+        stem,
+        word_set(
+            """
+    already yet still again once twice later earlier first second both former latter meanwhile instead however
+    exactly roughly nearly almost around shortly soon together
+    """
+        ),
+    )
+) | {stem(word) for word in WORDS}
+"""Words that say when, how often or of which of two, and nothing of what happened."""
 _ZERO = re.compile(r"\w=(?:0\b(?![.\d])|none\b)")
 _EVERYWHERE = frozenset({"errors", "a Deployment", "a node", "requests"})
 """Things that almost every claim and fact speaks of."""
@@ -29,7 +42,7 @@ def shared(case: Case) -> set[str]:
 def says_something_held(case: Case) -> str | None:
     """It says something specific, and most of it the facts have."""
     stems = {one for fact in case.held for one in fact.stems}
-    left = {stem(word) for word in words(case.uncovered)} - SMALL
+    left = {stem(word) for word in words(case.uncovered)} - SMALL - _FILLING
     common = _telling(left, case)
     known = [concept for concept in case.concepts if _is_held(concept, case)]
     firm = _is_anchored(case) or any(concept.kind != "topic" for concept in known)
