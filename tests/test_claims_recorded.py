@@ -24,15 +24,15 @@ FILES = (
     "claims_eighth",
     "claims_tenth",
 )
-PARTLY = ("claims_seventh", "claims_ninth", "claims_eleventh")
+PARTLY = ("claims_seventh", "claims_ninth", "claims_eleventh", "claims_twelfth", "claims_thirteenth")
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
     name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in (*FILES, *PARTLY)
 }
 TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
 """Where it is not about half of them."""
-KEPT_RATIO = {"claims_eleventh": 0.85}
-"""Of the latest file's true claims; of the others', that were mended in sight, nineteen in twenty."""
+KEPT_RATIO = {"claims_eleventh": 0.9}
+"""Where it is less than nineteen in twenty."""
 KINDS = ["wrong_object", "wrong_number", "wrong_unit", "irrelevant_citation", "negation", "cause_effect_swapped"]
 WITHOUT_FIGURES = {"claims_tenth"}
 """Files that have no claims with a wrong number or unit."""

@@ -161,3 +161,77 @@ def test_what_a_line_calls_the_cause_and_what_a_field_calls_none_are_no_other_wa
     text: str, cited: str, status: str
 ) -> None:
     assert verify(text, [cited], DOCK).status == status
+
+
+LOCK = EvidenceSet(
+    items=(
+        Evidence(
+            id="E1",
+            kind="log",
+            object="Pod/dock/tally-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="load sheet 4711 not written: dial tcp: lookup stow.dock: no such host (container=tally)",
+        ),
+        Evidence(
+            id="E2",
+            kind="status",
+            object="Node//edge-7",
+            time=TIME,
+            text='condition=Ready status=Unknown reason=NodeStatusUnknown message="Kubelet stopped posting node status."',
+        ),
+        Evidence(
+            id="E3",
+            kind="log",
+            object="Pod/dock/gate-66c9f8d7b5-zx4lm",
+            time=TIME,
+            text='level=error msg="truck not admitted" err="timed out" took=2.4s (container=gate)',
+        ),
+        Evidence(
+            id="E4",
+            kind="metric",
+            object="Deployment/dock/tally",
+            time=TIME,
+            text="memory_working_set_bytes 90.0 MiB of a limit of 120 MiB (container=tally)",
+        ),
+        Evidence(
+            id="E5",
+            kind="status",
+            object="Pod/dock/tally-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="container=tally last_reason=OOMKilled exit_code=137 restart_count=3",
+        ),
+        Evidence(
+            id="E6", kind="spec", object="Service/dock/stow", time=None, text="selector=app=stow ready_endpoints=0"
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "status"),
+    [
+        # behind a line's colon, and in the message of a reason, stands what brought it about
+        ("The host stow.dock could not be found, so the load sheet was not written.", ["E1"], "kept"),
+        ("The load sheet could not be written, which made the lookup of stow.dock fail.", ["E1"], "struck"),
+        ("The Ready condition of edge-7 is Unknown because the kubelet stopped posting its status.", ["E2"], "kept"),
+        ("The kubelet stopped posting because the Ready condition of edge-7 was Unknown.", ["E2"], "struck"),
+        # a number may be part of what a line names
+        ("Load sheet 4711 could not be written.", ["E1"], "kept"),
+        ("Load sheet 4712 could not be written.", ["E1"], "struck"),
+        # what one field of a line denies, another one may state
+        ("gate gave up on a truck after 2.4 seconds with a time-out.", ["E3"], "kept"),
+        ("The truck was admitted at gate without a time-out.", ["E3"], "struck"),
+        # how is denied, and not that
+        ("tally did not end by itself: it was OOMKilled.", ["E5"], "kept"),
+        ("tally did not end: it was never killed.", ["E5"], "struck"),
+        # not yet is one word
+        ("tally has not yet reached its limit of 120 MiB; it stands at 75 % of it.", ["E4"], "kept"),
+        ("tally has reached its limit of 120 MiB.", ["E4"], "struck"),
+        # a state that is told with its trouble
+        ("The Service stow has nobody ready to take traffic.", ["E6"], "kept"),
+        ("The Service stow has somebody ready to take traffic.", ["E6"], "struck"),
+    ],
+)
+def test_what_facts_tell_of_causes_and_fields_and_manner(text: str, cited: list[str], status: str) -> None:
+    judged = verify(text, cited, LOCK)
+    assert judged.status == status, judged.reason

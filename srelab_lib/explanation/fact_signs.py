@@ -25,7 +25,7 @@ def held_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
         found = {sign for fact in held for sign in event_signs(concept, fact.spread)}
         if found == {False}:  # msg="pass not verified" err="timed out": what one field denies, another one may say
             logs = [fact for fact in held if fact.item.kind == "log"]
-            found |= {sign for fact in logs for one in fact.fields for sign in event_signs(concept, one)}
+            found = {sign for fact in logs for one in fact.fields for sign in event_signs(concept, one)} or found
         return found or ({False} if is_ruled_out(concept, held) else set())
     found = {True for fact in held if concept.held.search(fact.spread)}
     return found | {False for fact in held if concept.denied is not None and concept.denied.search(fact.spread)}
@@ -39,10 +39,11 @@ def is_ruled_out(concept: Concept, held: Sequence[Held]) -> bool:
 
 def likely_signs(concept: Concept, held: Sequence[Held]) -> set[bool]:
     """Where no fact speaks of it: trouble of any kind may be said with it, and where there is none, no trouble."""
+    adverse = any(is_adverse(fact.item_spread) for fact in held)
     if concept.kind == "event":
-        return {True} if concept.name in TROUBLES else set()
+        return ({True} if adverse else {True, False}) if concept.name in TROUBLES else set()
     if concept.name not in VAGUE:
         return set()
-    if any(is_adverse(fact.item_spread) for fact in held):
+    if adverse:
         return {False}
     return {True} if concept.name in _ASSUMED else set()

@@ -76,8 +76,6 @@ _LOOSE = frozenset(
         "crashed",
         "exited",
         "killed",
-        "exceeded",
-        "exhausted",
         "expired",
         "pending",
         "rejected",
@@ -213,7 +211,10 @@ def _without_contrasts(case: Case) -> str:
     return text
 
 
-_UNLIKE = re.compile(r"\b(?:do|does|did|are|is) not (?:\w+ )?(?:match|agree|coincide|correspond|fit)\w*")
+_UNLIKE = re.compile(
+    r"\b(?:do|does|did|are|is) not (?:\w+ )?(?:match|agree|coincide|correspond|fit)\w*|"
+    r"\bnot (?:yet )?(?:reach|hit|exceed)\w*"
+)
 """Of two numbers that a claim names, what it says itself."""
 
 
