@@ -177,7 +177,7 @@ LOCK = EvidenceSet(
             kind="status",
             object="Node//edge-7",
             time=TIME,
-            text='condition=Ready status=Unknown reason=NodeStatusUnknown message="Kubelet stopped posting node status."',
+            text='condition=Ready status=Unknown reason=NodeStatusUnknown message="Kubelet stopped posting status."',
         ),
         Evidence(
             id="E3",

@@ -163,7 +163,8 @@ EFFECTS: tuple[Concept, ...] = (
     ),
     event(
         "exceeded",
-        r"\bexceed\w*|\bsurpass\w*|(?<!nearly )(?<!almost )\breach\w* (?:its|the|their) (?:\w+ )?(?:max\w*|limit|ceiling|bound)\b",
+        r"\bexceed\w*|\bsurpass\w*|"
+        r"(?<!nearly )(?<!almost )\breach\w* (?:its|the|their) (?:\w+ )?(?:max\w*|limit|ceiling|bound)\b",
         r"exceed|over|more than|reached|above|\boom|too many|deadline|limit(?!\W*=| of\b)",
     ),
     topic("a commit", r"\bcommit\w*|\bgit\b", r"commit|\bgit\b|revision"),
