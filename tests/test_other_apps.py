@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ TRUTHS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
 def diagnosed(name: str) -> Diagnosis:
     settings = Settings(source="incident", incident=name)
     with connect(settings, incidents_dir=APPS, now=datetime.now(UTC)) as connection:
