@@ -24,7 +24,14 @@ FILES = (
     "claims_eighth",
     "claims_tenth",
 )
-PARTLY = ("claims_seventh", "claims_ninth", "claims_eleventh", "claims_twelfth", "claims_thirteenth")
+PARTLY = (
+    "claims_seventh",
+    "claims_ninth",
+    "claims_eleventh",
+    "claims_twelfth",
+    "claims_thirteenth",
+    "claims_fourteenth",
+)
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
     name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in (*FILES, *PARTLY)

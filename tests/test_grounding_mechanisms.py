@@ -224,6 +224,11 @@ LOCK = EvidenceSet(
         # how is denied, and not that
         ("tally did not end by itself: it was OOMKilled.", ["E5"], "kept"),
         ("tally did not end: it was never killed.", ["E5"], "struck"),
+        # a label stands as it is written, and a value of another fact's field is not this one's
+        ("The Service stow selects the label app=stow.", ["E6"], "kept"),
+        ("The Service stow selects the label app=tally.", ["E6"], "struck"),
+        ("In container gate a truck was not admitted.", ["E3"], "kept"),
+        ("In container tally a truck was not admitted.", ["E3"], "struck"),
         # not yet is one word
         ("tally has not yet reached its limit of 120 MiB; it stands at 75 % of it.", ["E4"], "kept"),
         ("tally has reached its limit of 120 MiB.", ["E4"], "struck"),

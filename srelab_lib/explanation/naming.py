@@ -96,7 +96,8 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts))
     ):
         return True
-    if _UNIT_TOKEN.fullmatch(token):
+    name, colon, effect = token.partition(":")
+    if _UNIT_TOKEN.fullmatch(token) or (colon and effect.isalpha() and stands(name, facts) and stands(effect, facts)):
         return True
     parts = spread(token).strip()
     if re.search(r"[a-z][A-Z]", token) and re.search(rf"\b{re.escape(parts)}\b", loose):

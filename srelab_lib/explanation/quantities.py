@@ -60,7 +60,7 @@ _NAMING_ROLES = frozenset({"revision", "exit"})
 
 def same(claimed: Quantity, held: Quantity) -> bool:
     """True when a fact's number says what the claim's number says."""
-    if DIFFERENCE in claimed.roles - held.roles and held.base != "span":
+    if DIFFERENCE in claimed.roles - held.roles and held.base != "span" and not held.per:
         return False
     counted = held.roles - {DIFFERENCE}
     if claimed.roles - {DIFFERENCE} and counted and not claimed.roles & counted:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.denial import DENYING, denial_in, is_denied
 from srelab_lib.explanation.lexicon import SMALL
+from srelab_lib.explanation.naming import stands
 from srelab_lib.explanation.passages import Held, workload_of
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clause_at, sentences, spread, stem, words
@@ -38,6 +39,8 @@ def flags_agree(case: Case) -> str | None:
 _NOTHING = re.compile(
     r"\b(?P<name>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE
 )
+_LONG = 6
+"""So much of a word tells it from others: `tolerates` of `tolerations=none`."""
 _HAS = re.compile(
     r"\b(?:has|have|had|having|with|defines?|sets?|declares?|carries|got|gets|includes?|lists?|contains?) "
     r"(?P<what>(?:[\w·]+ ){0,3}[\w·]+)"
@@ -47,6 +50,10 @@ _HAS = re.compile(
 def nothing_is_had(case: Case) -> str | None:
     """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
     lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
+    for name in lacking:
+        for verb in re.finditer(rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|only)\b)", case.claim.spread):
+            if len(verb[0]) > _LONG and not is_denied(case.claim.spread, verb):
+                return f"it says {verb[0]!r}, and what it cites has none of it"
     for match in _HAS.finditer(case.claim.spread):
         had = {stem(word) for word in words(match["what"])} & lacking
         if had and not is_denied(case.claim.spread, match) and not DENYING.search(match[0]):
@@ -78,6 +85,25 @@ def places_are_right(case: Case) -> str | None:
             name = match["name"].lower()
             if any(name in fact.plain.lower() for fact in case.held) and name not in known and stem(name) not in SMALL:
                 return f"it says {match[0]!r}, and what it cites has {sorted(known)[0]!r} there"
+    return None
+
+
+_PAIR = re.compile(r"(?<![\w.])(?P<key>[a-z][\w./-]*)=\"?(?P<value>[A-Za-z][\w.-]*\w)")
+
+
+def values_are_of_their_key(case: Case) -> str | None:
+    """`The wing east` where the fact that it cites has wing=west and another one wing=east; a label as it stands."""
+    facts = "\n".join(fact.plain for fact in case.held)
+    for key, value in _PAIR.findall(case.claim.plain):
+        if not (stands(value, facts) and stands(key, facts)):
+            return f"{key}={value} does not stand in what it cites"
+    here = {pair for fact in case.held for pair in _PAIR.findall(fact.item.text)}
+    for key, value in {pair for item in case.evidence.items for pair in _PAIR.findall(item.text)} - here:
+        said = re.search(
+            rf"\b{re.escape(key)} (?:is |was |named |called )?{re.escape(value)}(?![\w-])", case.claim.plain
+        )
+        if said and any(key == other for other, _ in here) and not stands(value, facts):
+            return f"it says {said[0]!r}, and what it cites has another {key}"
     return None
 
 

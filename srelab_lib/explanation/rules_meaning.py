@@ -240,8 +240,11 @@ def denials_stand_in_facts(case: Case) -> str | None:
     return None
 
 
-_NOUGHT = re.compile(r"\bfrom 0(?:\.0+)?(?![.\d])|(?<=\d\.)0\b|\b0(?=\.\d)|" + POLICY.pattern)
-"""Noughts that deny nothing: an old value, a part of an address."""
+_NOUGHT = re.compile(
+    r"\[(?:error|warn\w*|crit\w*|alert)\]|\blevel\W{1,3}(?:error|warn\w*)\b|"
+    r"\bfrom 0(?:\.0+)?(?![.\d])|(?<=\d\.)0\b|\b0(?=\.\d)|" + POLICY.pattern
+)
+"""What denies nothing: the level of a line, a nought that is an old value or a part of an address."""
 
 
 def denies_what_is_so(case: Case) -> str | None:

@@ -82,7 +82,8 @@ _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])(?:[.;!?]\s+|:\s+(?=[A-Za-z]))")
 _CLAUSE = re.compile(
     r"[,;!?()\n]|:\s|\.\s|\s[-–—]\s|\b(?:and|but|while|whereas|although|though|(?<!not )yet|which|who|that|"
     r"because|so|then|after|"
-    r"before|since|until|when|where|if|as)\b",
+    r"before|since|until|when|where|if|"
+    r"(?<!recorded )(?<!reported )(?<!marked )(?<!counted )(?<!listed )(?<!regarded )as)\b",
     re.IGNORECASE,
 )
 
