@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import struct
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
+NEW_FILE_TRIES, NEW_FILE_SECONDS = 5, 0.05
+"""How often, and how far apart, a scrape looks again at a worker's file that is still empty."""
 UNSEEN = ("/healthz", "/metrics", "/faults")
 """Asked by the platform, not by users: counting these would dilute every error ratio."""
 
@@ -62,6 +65,11 @@ class Metrics:
             return generate_latest(self.registry)
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
+        for _ in range(NEW_FILE_TRIES):
+            try:
+                return generate_latest(everyone)
+            except struct.error:  # a worker has just made its file, and not yet written to it
+                time.sleep(NEW_FILE_SECONDS)
         return generate_latest(everyone)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -130,6 +132,21 @@ def test_metrics_are_the_sum_over_the_workers(shop: Running) -> None:
     # Whichever worker answers the scrape.
     assert {requests_of(shop) for _ in range(8)} == {before + asked}
     assert value(shop.get("/metrics").text, "dependency_pool_connections_max") == 8
+
+
+def test_a_scrape_waits_for_the_file_that_a_worker_has_just_made(shop: Running) -> None:
+    made = shop.state.parent / "metrics" / "counter_999999.db"
+    made.touch()
+    # Its length and padding: what the client library writes into a file without values.
+    written = threading.Timer(0.1, made.write_bytes, [struct.pack("ii", 8, 0)])
+    written.start()
+    try:
+        answer = shop.get("/metrics")
+    finally:
+        written.join()
+        made.unlink()
+    assert answer.status_code == 200
+    assert value(answer.text, "dependency_pool_connections_max") == 8
 
 
 def test_a_dead_workers_counts_stay_and_its_gauges_go(shop: Running) -> None:
