@@ -167,6 +167,7 @@ def _was_none(case: Case) -> bool:
 
 
 _FROM_NONE = re.compile(r"\bfrom (?:[\w·]+ ){0,5}?(?:0|zero|no|none)\b.{0,40}?\bto\b")
+"""`Went from an error ratio of zero to 0.64`: the nought is the old value."""
 
 
 def _counts_the_rest(case: Case) -> bool:

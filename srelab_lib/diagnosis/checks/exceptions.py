@@ -27,6 +27,7 @@ NEW_CHANGE_SECONDS = 600
 TOGETHER = timedelta(seconds=10)
 """Who sends and who cannot read it fail at the same time."""
 RESTARTED = r"^created$|^template$|restartedAt"
+"""Fields, as a pattern, of which the same pods started anew: no change of what they run."""
 
 ERROR = re.compile(
     r"^(?:[\w.$]*(?:Error|Exception|Fault|Panic)\b(?::|$| \())|\b[A-Z]\w*(?:Error|Exception)\b[:(]|\bpanic: |\bfatal\b"
