@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from srelab_lib.errors import SourceError
-from srelab_lib.lab import monitoring
-from srelab_lib.lab.applications import applications, heals
+from srelab_lib.lab import gitops, monitoring
+from srelab_lib.lab.applications import applications, argocd_installed, heals
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.process import silent
 from srelab_lib.lab.step import Step, wait_for
@@ -52,6 +52,34 @@ def test_monitoring_stays_down_until_it_is_brought_back(step: Step) -> None:
     assert prometheus["status"]["readyReplicas"] == prometheus["spec"]["replicas"] == 1
     assert monitoring.REPLICAS not in prometheus["metadata"]["annotations"]
     assert healing() is healed_before
+
+
+@pytest.fixture
+def unrelated_commit() -> Iterator[None]:
+    """A commit that Argo CD has not seen, which alters nothing of monitoring."""
+    if not argocd_installed(Kubectl()):
+        pytest.skip("no Argo CD in this cluster")
+    file = "k8s/note-of-a-test.txt"
+    with gitops.Clone() as clone:
+        clone.commit("add a note", {file: "nothing reads it\n"})
+        clone.push()
+        yield
+        clone.commit("remove the note", {file: None})
+        clone.push()
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("unrelated_commit")
+def test_monitoring_stays_down_after_a_commit_of_something_else(step: Step) -> None:
+    """Argo CD syncs once to a commit that is new to it, self-heal or not, and a scaled workload makes it differ."""
+    said: list[str] = []
+    assert step.apply is not None
+    step.apply(said.append)
+    assert step.observe().holds
+    assert len([line for line in said if "kubectl scale" in line]) > 1, "the sync to the new commit was not seen"
+    gitops.refresh(monitoring.APPLICATION)
+    time.sleep(HEALING_SECONDS)
+    assert step.observe().holds
 
 
 @pytest.mark.cluster

@@ -205,7 +205,11 @@ PLATFORM: tuple[Concept, ...] = (
         r"unschedulable|fail\w* ?scheduling|nodes are available|block|"
         r"not progress|ready\W{0,2}(?:false|0)|err image|time ?out|timed out",
     ),
-    topic("a node", r"(?<!on the )(?<!on its )(?<!on a )(?<!on that )\bnodes?\b", r"node|worker|kubelet"),
+    topic(
+        "a node",
+        r"(?<!on the )(?<!on its )(?<!on a )(?<!on that )\bnodes?\b",
+        r"node|worker|kubelet|\bdns policy\W?default\b",
+    ),
     topic("a taint", r"\b(?:un)?taint\w*|\btolerations?\b|\buntolerated\b", r"taint|tolerat"),
     topic("affinity", r"\baffinity\b"),
     event("cordoned", r"\bcordon\w*|\bdrain\w*", r"cordon|drain|unschedulable"),

@@ -41,6 +41,7 @@ _NAMED_UNIT = re.compile(
     r"(?!=)"
 )
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
+_PERIOD, _THRESHOLD = "periodSeconds", "failureThreshold"
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
 _PARTS_OF = ("bytes", "cores")
 
@@ -55,6 +56,7 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
         yield from _in_named_units(fact)
         yield from _counted_parts(fact, rest=_REST.search(claim.plain) is not None)
         yield from _probe_spans(fact)
+    yield from _former_probe_spans(held)
     if any(item.family == "share" for item in claim.quantities):
         yield from _parts(claim, held)
     if any(item.family == "fold" for item in claim.quantities):
@@ -154,10 +156,21 @@ def counted_parts(fact: Held) -> list[tuple[int, int]]:
 def _probe_spans(fact: Held) -> Iterator[Quantity]:
     """How long a probe is given: its period as often as it may fail, after the first delay."""
     fields = {match["name"]: float(match["value"]) for match in _FIELD.finditer(fact.item.text)}
-    if {"periodSeconds", "failureThreshold"} <= fields.keys():
-        span = fields["periodSeconds"] * fields["failureThreshold"]
+    if {_PERIOD, _THRESHOLD} <= fields.keys():
+        span = fields[_PERIOD] * fields[_THRESHOLD]
         for seconds in (span, span + fields.get("initialDelaySeconds", 0.0)):
             yield Quantity(text=f"{seconds:g} s", value=seconds, family="seconds")
+
+
+def _former_probe_spans(held: Sequence[Held]) -> Iterator[Quantity]:
+    """How long a probe was given before its threshold was changed, where another fact has its period."""
+    periods = {
+        float(one["value"]) for fact in held for one in _FIELD.finditer(fact.item.text) if one["name"] == _PERIOD
+    }
+    olds = [old for fact in held if _THRESHOLD in fact.item.text for old, _ in steps(fact.plain)]
+    for number in (found[0].value for old in olds if (found := quantities(old))):
+        for period in periods:  # `15 seconds instead of 100`: the unit may be named once
+            yield from (Quantity(text="", value=number * period, family=family) for family in ("seconds", ""))
 
 
 def _parts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from srelab_lib.explanation.lexicon import SERVICE_NOUNS, TECHNICAL
+from srelab_lib.explanation.lexicon import TECHNICAL
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.words import stem, word_set
 
@@ -44,10 +44,13 @@ _FOLLOWING = word_set(
     set budget spec environment command commands definition log logs label labels selector selectors side end port
     sets uses asks runs gives wants needs declares requests mounts reads
     account accounts discovery mesh backend backends sidecar sidecars
+    creation deletion termination replacement eviction connection communication selection configuration definition
+    specification description annotation version condition environment resolution rotation migration allocation
+    execution completion interruption initialization admission validation authentication authorization
     later now then also always never ever first else alike together otherwise already likewise
     """
 )
-"""What may follow a thing and names nothing: an adverb, or what the thing has."""
+"""What may follow a thing and names nothing: an adverb, what the thing has, or what is done with it."""
 
 
 def named_words(text: str) -> Iterator[tuple[str, bool]]:
@@ -62,9 +65,8 @@ def named_words(text: str) -> Iterator[tuple[str, bool]]:
             if _RELATIVE.search(text[: match.start()]):
                 continue
             of_object = pattern.groupindex.get("object") is not None and match["object"] is not None
-            noun = match["word"].endswith(("ion", "ment")) and match["word"] not in SERVICE_NOUNS
-            if of_object and (noun or stem(match["word"]) in TECHNICAL):
-                continue  # "The deployment's rollout did not finish.", "The container creation failed."
+            if of_object and stem(match["word"]) in TECHNICAL:
+                continue  # "The deployment's rollout did not finish."
             if match["word"] not in _FOLLOWING and not match["word"].endswith(("ed", "ing", "ly")):
                 yield match["word"], True
 

@@ -19,6 +19,8 @@ _TOKEN = re.compile(r"[/]?[A-Za-z0-9_$][\w.:/@$+-]*[\w)/]|[A-Za-z]")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|UTC)?|\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?", re.IGNORECASE)
 
 
+_NOT_THIS = re.compile(r"(?P<yes>[\w./:-]*\w), (?:and |but )?not (?P<no>[\w./:-]*\w)")
+"""A name that a claim sets another one against: `is broken-app, not broken-app-v2`."""
 _ORDINARY_TAIL = re.compile(
     r"(?:ed|ing|able|ible|free|related|like|wide|level|based|only|up|off|out|down|in|over|memory|"
     r"time|term|check|checks|visible|facing|side|grade|lived|known|"
@@ -43,8 +45,9 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
         known = stands(phrase, facts) or spread(phrase) in loose or _bare(phrase) in _bare(facts)
         if not (known or _ordinary(phrase, held)):
             return phrase
+    set_against = {match["no"] for match in _NOT_THIS.finditer(claim.plain) if stands(match["yes"], facts)}
     for token in tokens(claim.plain):
-        if not _token_holds(token, facts, loose, held, names):
+        if token not in set_against and not _token_holds(token, facts, loose, held, names):
             return token
     return _unknown_word(claim, covered, held, facts)
 

@@ -169,10 +169,12 @@ def _depends(cause: Passage, effect: Passage, held: Sequence[Held], names: Names
 
 def _makes_absent(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """What is declared is missing because somebody took it away, or never made it; not because something failed."""
-    del held, names
+    del names
     if not is_absence(effect.spread) or is_absence(cause.spread):
         return False
-    return CHANGED not in stages(cause.spread, earliest)
+    facts = facts_of(cause, held)
+    changed = bool(facts) and all(fact.item.kind == "change" for fact in facts)
+    return not changed and CHANGED not in stages(cause.spread, earliest)
 
 
 def _makes_condition(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from srelab_lib.explanation.concept import TROUBLE, WELL
+from srelab_lib.explanation.number_words import WORDS
 
 _DENIED = (
     r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|(?<![\d.,])0(?![.,]?\d)|zero|false|null|"
@@ -34,8 +35,9 @@ _WELL = re.compile(
     re.IGNORECASE,
 )
 _ACHIEVED = re.compile(
-    r"\b(?:(?:finds?|found|holds?|held|(?:has|have|had)(?! (?:\w+ed|been|got|gone|come|become|begun|made|seen|"
-    r"set)\b)|contains?|carries|exists?|gets?|got(?! as far)|obtain\w*|receiv\w*|includes?|"
+    rf"\b(?:(?:finds?|found|(?:holds?|held)(?! (?:\d|{'|'.join(WORDS)}))|contains?|carries|exists?|gets?|"
+    r"(?:has|have|had)(?! (?:\w+ed|been|got|gone|come|become|begun|made|seen|set)\b)|"
+    r"got(?! as far)|obtain\w*|receiv\w*|includes?|"
     r"goes|went|gets) |through\b|is (?:in|on|there|part of)\b|present\b|in time\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
     r"worked\b|fine\b|well\b|healthy\b|"
     r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"

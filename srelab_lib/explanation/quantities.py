@@ -18,6 +18,8 @@ ABOUT_RATIO, ROUNDED_RATIO, OTHER_BASE_RATIO = 0.06, 0.025, 0.005
 """How far a claim's value may lie from the fact's: when it says "about", when it is rounded, when MB stands for MiB."""
 UNDER_RATIO, UNDER_SPAN_RATIO, ABOUT_SPAN_RATIO = 0.75, 0.5, 0.1
 """How far a fact's value may lie below what a claim has it under; of spans claims speak less exactly."""
+SHORT_SECONDS = 1.0
+"""A span that claims name no part of: `within a second`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +123,7 @@ def _equal(claimed: Quantity, held: Quantity) -> bool:
         return claimed.value < held.value <= 1.3 * claimed.value
     if claimed.manner == "under":
         least = UNDER_SPAN_RATIO if held.base == "span" else UNDER_RATIO
+        least = 0.0 if held.base == "span" and claimed.value <= SHORT_SECONDS else least
         return least * claimed.value <= held.value < claimed.value
     if (
         not claimed.family

@@ -22,7 +22,7 @@ from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_date
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
-from srelab_lib.explanation.naming import quoted
+from srelab_lib.explanation.naming import quoted, stands
 from srelab_lib.explanation.order import misordered, reason_of_change
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
 from srelab_lib.explanation.polarity import (
@@ -108,11 +108,27 @@ def facts_speak_of_it(case: Case) -> str | None:
 def _is_known(concept: Concept, case: Case) -> bool:
     if speaks(concept, case.held) or _is_only_contrast(concept, case) or is_ruled_out(concept, case.held):
         return True
+    if concept.name in _HOLDING and _is_part_kept(concept, case):
+        return True
     if any(
         concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
     ):
         return True
     return concept.name in TROUBLES and any(is_adverse(fact.item_spread) for fact in case.held)
+
+
+def _is_part_kept(concept: Concept, case: Case) -> bool:
+    """True for what a change has in its old value and in its new one: of a URL the port `stayed as it was`."""
+    values = [step for fact in case.held for step in steps(fact.plain)]
+    for match in concept.said.finditer(case.claim.spread):
+        clause = " ".join(clause_at(case.claim.spread, match.start(), match.end()))
+        kept = [text for text in _VALUE.findall(clause) if any(stands(text, old) for old, _ in values)]
+        if kept and any(all(stands(text, value) for text in kept for value in step) for step in values):
+            return True
+    return False
+
+
+_VALUE = re.compile(r"(?<!\S)(?=\S*[\d/])\S*\w")
 
 
 def _is_only_contrast(concept: Concept, case: Case) -> bool:
@@ -178,8 +194,23 @@ def _counts_the_rest(case: Case) -> bool:
 
 
 def _differ(concept: Concept, case: Case) -> bool:
-    """True for a mismatch of which it names both sides: the server listens on 8080, the probe goes to 9091."""
-    return concept.name == "it matches" and len({item.value for item in case.claim.quantities}) > 1
+    """True for a mismatch of which it, or its facts, name both sides: one listens on 8080, the probe goes to 9091."""
+    if concept.name != "it matches":
+        return False
+    return len({item.value for item in case.claim.quantities}) > 1 or _selects_nothing(case.held)
+
+
+_SELECTED = re.compile(r"\bselector[=\[]")
+_LABELS = re.compile(r"\blabels=(\S+)")
+
+
+def _selects_nothing(held: Sequence[Held]) -> bool:
+    """True where a selector was changed to what the labels do not have."""
+    labels = {
+        label.partition("=")[2] for fact in held for one in _LABELS.findall(fact.plain) for label in one.split(",")
+    }
+    news = [new for fact in held if _SELECTED.search(fact.plain) for _, new in steps(fact.plain)]
+    return bool(labels and news) and not labels & set(news)
 
 
 def outcome_agrees(case: Case) -> str | None:
@@ -203,9 +234,13 @@ _AND_NOT = re.compile(r"\band not (?:[\w·]+ ){0,2}(?:as|from|to|by|in|on|at|a|a
 """`Spelled as a word and not given as a number`: the first half says it."""
 
 
+_ONE_NOT_OTHER = re.compile(r"·, (?:and |but )?not ·")
+"""`Is web, not web-v2`: one name set against another."""
+
+
 def _without_contrasts(case: Case) -> str:
     """Without `..., not OOM-killed` where the facts speak of no such thing."""
-    text = case.claim.spread
+    text = _ONE_NOT_OTHER.sub("·", case.claim.spread)
     for concept in (one for one in case.concepts if one.kind == "event" and not speaks(one, case.held)):
         for match in reversed([one for one in concept.said.finditer(text) if is_contrast(text, one)]):
             text = re.sub(r", (?:and )?not\b", " rather than", text[: match.start()]) + text[match.end() :]

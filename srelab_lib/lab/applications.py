@@ -17,6 +17,8 @@ from srelab_lib.lab.step import Observation, Progress, Step
 from srelab_lib.settings import LAB_CONTEXT
 
 KIND = "applications.argoproj.io"
+REFRESH = "argocd.argoproj.io/refresh"
+"""Annotation that asks Argo CD to look at git; it takes it away when it has."""
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 COLUMNS = ("application", "sync", "health", "revision", "message", "explained")
 HEALTHY_SECONDS = 300.0
@@ -63,8 +65,8 @@ def applications(*names: str, context: str = LAB_CONTEXT) -> list[Application]:
 
 def refresh(application: str, *, context: str = LAB_CONTEXT) -> None:
     """Tells Argo CD to look at git now rather than at its next round, which comes within half a minute."""
-    annotation = "argocd.argoproj.io/refresh=normal"
-    Kubectl(context=context)("annotate", KIND, application, annotation, "--overwrite", "--namespace", NAMESPACE)
+    arguments = ("annotate", KIND, application, f"{REFRESH}=normal", "--overwrite")
+    Kubectl(context=context)(*arguments, "--namespace", NAMESPACE)
 
 
 def applications_healthy(names: Sequence[str] = (), *, context: str = LAB_CONTEXT) -> Step:
@@ -194,6 +196,21 @@ def heals(item: Application) -> bool:
     """Whether its self-heal is on."""
     automated = (item["spec"].get("syncPolicy") or {}).get("automated")
     return automated is None or bool(automated.get("selfHeal"))
+
+
+def knows_of_an_edit(item: Application) -> bool:
+    """Whether Argo CD has seen that the cluster differs from the newest commit, and has synced that commit before.
+
+    A commit that is new to it is synced once, self-heal or not; one that it has tried it leaves alone
+    while that is off.
+    """
+    status = item.get("status") or {}
+    operation = status.get("operationState") or {}
+    is_busy = "operation" in item or operation.get("phase") == "Running"
+    is_looking = REFRESH in (item["metadata"].get("annotations") or {})
+    tried = (operation.get("syncResult") or {}).get("revision")
+    newest = (status.get("sync") or {}).get("revision")
+    return not is_busy and not is_looking and _state(item)[0] == "OutOfSync" and tried == newest
 
 
 def _waiting(kubectl: Kubectl, item: Application) -> list[str]:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from srelab_lib.errors import DeadlineError
-from srelab_lib.lab.applications import applications, argocd_installed, heals, refresh
+from srelab_lib.lab.applications import (
+    Application,
+    applications,
+    argocd_installed,
+    heals,
+    knows_of_an_edit,
+    refresh,
+)
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.self_heal import set_self_heal
 from srelab_lib.lab.step import POLL_SECONDS, Observation, Progress, Step
@@ -21,9 +28,8 @@ KINDS = "deployments,statefulsets"
 REPLICAS = "srelab/replicas"
 """Annotation of a workload that was scaled down: what it had."""
 BACK_SECONDS = 180.0
-ATTEMPTS = 2
-SETTLED_SECONDS = 5.0
-"""Argo CD reverts an edit by hand in one to four seconds."""
+SETTLED_SECONDS = 45.0
+"""For Argo CD to have seen the edit; it looks within one to four seconds, later where the CPU has no time left."""
 
 
 def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
@@ -42,15 +48,10 @@ def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
 
     def apply(progress: Progress) -> None:
         _heal(context, on=False)
-        # What Argo CD had decided before it saw the switch it still does: then it is scaled once more.
-        for _ in range(ATTEMPTS):
-            for item in _workloads(kubectl, namespace):
-                if replicas := item["spec"].get("replicas", 1):
-                    name = _named(item)
-                    kubectl("annotate", name, f"{REPLICAS}={replicas}", "--overwrite", "--namespace", namespace)
-                    progress(f"       kubectl scale {name} --replicas=0 --namespace {namespace}")
-                    kubectl("scale", name, "--replicas=0", "--namespace", namespace)
-            time.sleep(SETTLED_SECONDS)
+        deadline = time.monotonic() + SETTLED_SECONDS
+        # An Application that differs is still synced once to a commit that is new to it: then it is scaled once more.
+        while (_scale_down(kubectl, namespace, progress) or not _left_alone(context)) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     def undo(progress: Progress) -> None:
         for item in _workloads(kubectl, namespace):
@@ -81,6 +82,17 @@ def _named(item: dict[str, Any]) -> str:
     return f"{item['kind'].lower()}/{item['metadata']['name']}"
 
 
+def _scale_down(kubectl: Kubectl, namespace: str, progress: Progress) -> bool:
+    """Whether there was anything to scale down; what it had is kept as an annotation."""
+    asked = [(_named(item), item["spec"].get("replicas", 1)) for item in _workloads(kubectl, namespace)]
+    running = [(name, replicas) for name, replicas in asked if replicas]
+    for name, replicas in running:
+        kubectl("annotate", name, f"{REPLICAS}={replicas}", "--overwrite", "--namespace", namespace)
+        progress(f"       kubectl scale {name} --replicas=0 --namespace {namespace}")
+        kubectl("scale", name, "--replicas=0", "--namespace", namespace)
+    return bool(running)
+
+
 def _waiting(kubectl: Kubectl, namespace: str) -> list[str]:
     """Workloads that are not back yet."""
     found = [(item, item.get("status") or {}) for item in _workloads(kubectl, namespace)]
@@ -96,10 +108,21 @@ def _wait(waiting: Callable[[], list[str]], progress: Progress) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _heal(context: str, *, on: bool) -> None:
-    """Self-heal of the Application, where Argo CD has one."""
+def _application(context: str) -> Application | None:
+    """Argo CD's Application of monitoring, where there is one."""
     found = applications(context=context) if argocd_installed(Kubectl(context=context)) else []
-    if any(item["metadata"]["name"] == APPLICATION and heals(item) is not on for item in found):
+    return next((item for item in found if item["metadata"]["name"] == APPLICATION), None)
+
+
+def _left_alone(context: str) -> bool:
+    """Whether nobody undoes the edit, which takes a self-heal that is off and no commit that is still to be synced."""
+    item = _application(context)
+    return item is None or knows_of_an_edit(item)
+
+
+def _heal(context: str, *, on: bool) -> None:
+    """Self-heal of the Application, where Argo CD has one; either way it looks at git at once."""
+    item = _application(context)
+    if item is not None and heals(item) is not on:
         set_self_heal(APPLICATION, on=on, context=context)
-        if on:
-            refresh(APPLICATION, context=context)
+        refresh(APPLICATION, context=context)
