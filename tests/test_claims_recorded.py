@@ -23,6 +23,7 @@ FILES = (
     "claims_sixth",
     "claims_eighth",
     "claims_tenth",
+    "claims_fifteenth",
 )
 PARTLY = (
     "claims_seventh",

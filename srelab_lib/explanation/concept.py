@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["topic", "event", "state"]
+Stage = int | tuple[int, int] | None
 
 CHANGED, DECLARED, SHORT, FAILED, PROBED, ENDED, REPEATED, UNREADY, FELT, REPORTED = range(10)
 """Where something stands in the course of a failure: what was changed or declared, what got short, what then failed,
@@ -25,6 +26,10 @@ class Concept:
         denied: how a fact says that a state does not hold, or that an event did not happen where it names another one.
         affirmed: how a claim says that a state holds, where its mere mention does not.
         stage: its place in the course of a failure, first and last where that varies, None where it says nothing.
+        loose: its words have other senses too (`it stopped X`, `a pool of one`), or people mention it in passing: one
+            such concept may go beyond the facts where the rest of the claim is theirs.
+        is_denial: it says by itself that something did not happen.
+        of_several: a claim may affirm it of one thing and deny it of another one.
     """
 
     name: str
@@ -33,24 +38,49 @@ class Concept:
     held: re.Pattern[str]
     denied: re.Pattern[str] | None = None
     affirmed: re.Pattern[str] | None = None
-    stage: int | tuple[int, int] | None = None
+    stage: Stage = None
+    loose: bool = False
+    is_denial: bool = False
+    of_several: bool = False
 
 
-def topic(name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None) -> Concept:
+def topic(name: str, said: str, held: str = "", stage: Stage = None, *, loose: bool = False) -> Concept:
     """A thing: `said` is how claims and facts name it, `held` how facts do besides."""
-    return Concept(name=name, kind="topic", said=_any(said), held=_any(said, held), stage=stage)
+    return Concept(name=name, kind="topic", said=_any(said), held=_any(said, held), stage=stage, loose=loose)
 
 
 def event(
-    name: str, said: str, held: str = "", stage: int | tuple[int, int] | None = None, denied: str = ""
+    name: str,
+    said: str,
+    held: str = "",
+    stage: Stage = None,
+    denied: str = "",
+    *,
+    loose: bool = False,
+    is_denial: bool = False,
 ) -> Concept:
     """What happened or did not: `said` is how claims and facts say it, `held` how facts do besides."""
-    ruled_out = _any(denied) if denied else None
-    return Concept(name=name, kind="event", said=_any(said), held=_any(said, held), denied=ruled_out, stage=stage)
+    return Concept(
+        name=name,
+        kind="event",
+        said=_any(said),
+        held=_any(said, held),
+        denied=_any(denied) if denied else None,
+        stage=stage,
+        loose=loose,
+        is_denial=is_denial,
+    )
 
 
 def state(
-    name: str, said: str, held: str, denied: str, stage: int | tuple[int, int] | None = None, affirmed: str = ""
+    name: str,
+    said: str,
+    held: str,
+    denied: str,
+    stage: Stage = None,
+    affirmed: str = "",
+    *,
+    of_several: bool = False,
 ) -> Concept:
     """What holds or does not: `said` is how claims speak of it, `held` and `denied` are how facts do."""
     return Concept(
@@ -61,6 +91,7 @@ def state(
         denied=_any(denied),
         affirmed=_any(affirmed) if affirmed else None,
         stage=stage,
+        of_several=of_several,
     )
 
 

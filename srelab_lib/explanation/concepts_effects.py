@@ -61,12 +61,14 @@ EFFECTS: tuple[Concept, ...] = (
         r"request|traffic|ingress|egress|error ratio|latency|http|\brps\b|5xx|user|client|\"(?:get|post|put) |"
         r"in flight|query|upstream|"
         r"call|quer|endpoint|\bservice\b|time ?out|timed out|connect",
+        loose=True,
     ),
     topic(
         "latency",
         r"\blatenc\w*|\bslow\w*|response times?|\bsluggish\w*|took (?:too )?long\w*|(?<!no )\blonger\b",
         r"latency|slow|took|\bp9\d|seconds|duration|\d ?ms\b|delay|time ?out|timed out|long",
         (FAILED, FELT),
+        loose=True,
     ),
     event(
         "errors",
@@ -80,9 +82,15 @@ EFFECTS: tuple[Concept, ...] = (
         "an exception",
         r"\bexceptions?\b|\btrace ?back\w*|stack ?traces?|\bunhandled\b|\buncaught\b",
         r"exception|traceback|error\b|stack|panic|fatal",
+        loose=True,
     ),
     topic("a retry", r"\bretr(?:y|ies|ied|ying)\b", r"\bretr|back ?off"),
-    topic("a pool", r"\bpools?\b", r"pool|\bleas(?:es?|ed|ing)\b|\bno (?:\w+ )?connection (?:became|was|is) free"),
+    topic(
+        "a pool",
+        r"\bpools?\b",
+        r"pool|\bleas(?:es?|ed|ing)\b|\bno (?:\w+ )?connection (?:became|was|is) free",
+        loose=True,
+    ),
     event("deadlocked", r"\bdead ?lock\w*|\block(?:s|ed|ing)?\b", r"lock"),
     topic(
         "a database",
@@ -99,11 +107,12 @@ EFFECTS: tuple[Concept, ...] = (
         r"werkzeug|serving flask",
         DECLARED,
     ),
-    topic("production", r"\bproduction\b|\bwsgi\b", r"production|wsgi|development server"),
+    topic("production", r"\bproduction\b|\bwsgi\b", r"production|wsgi|development server", loose=True),
     topic(
         "a dependency",
         r"\bdependenc(?:y|ies)\b|\bdownstream\b",
         r"dependency|upstream|refused|time ?out|backend|database|envname|host",
+        loose=True,
     ),
     topic(
         "what people meant or did",
@@ -143,6 +152,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"(?:at\b(?! (?:part|step|stage|line)\b)|provided|supplied|taken|"
         r"com(?:e|es|ing) from)",
         r"\bstays?\b|remain|unchanged|constant|steady",
+        is_denial=True,
     ),
     event(
         "traffic fell",
@@ -173,6 +183,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\broll(?:s|ed|ing)? ?outs?\b|\bdeploy(?:ed|s|ing)\b|\breleas\w*|\brevisions?\b|\bupgrad\w*|"
         r"\bversions?\b|roll(?:ed|s|ing)? back",
         r"roll|deploy|revision|release|image|replica ?set|progress|change|generation|updated|version",
+        loose=True,
     ),
     event(
         "the rollout is stuck",
@@ -182,7 +193,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"progress deadline|not progress",
         REPORTED,
     ),
-    topic("scaling", r"\bscal\w*|\breplicas?\b", r"scal|replica"),
+    topic("scaling", r"\bscal\w*|\breplicas?\b", r"scal|replica", loose=True),
     state(
         "it is bound",
         r"(?<!upper )(?<!lower )\b(?:un)?bound\b(?! to (?:port|\d|address))",
@@ -207,6 +218,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bable to\b",
         WELL,
         TROUBLE,
+        of_several=True,
     ),
     topic("a Deployment", r"\bdeployments?\b", r"deploy|roll ?out|replica ?set"),
     topic("a StatefulSet", r"\bstateful ?sets?\b", r""),
@@ -219,9 +231,10 @@ EFFECTS: tuple[Concept, ...] = (
         "an init container",
         r"\binit(?:iali[sz]ation)? (?:container|step|phase)s?\b",
         r"\binit|container\W(?:wait|migrat|setup|prepar)",
+        loose=True,
     ),
     topic("a cron job", r"\bcron\w*", r"cron"),
-    topic("a log", r"\blogs?\b|\blogged\b|\blogging\b|\bprint(?:s|ed)\b", r"kind log|\blogs?\b"),
+    topic("a log", r"\blogs?\b|\blogged\b|\blogging\b|\bprint(?:s|ed)\b", r"kind log|\blogs?\b", loose=True),
     topic("an alert", r"\balerts?\b|\balarms?\b|\bfiring\b", r"kind alert|alert", REPORTED),
     state(
         "it is well",

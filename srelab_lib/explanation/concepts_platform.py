@@ -25,7 +25,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"unhealthy|probe failed|failed (?:\w+ )?probe|probe errored|ready\W{0,2}false|ready replicas\W?0|not ready",
         PROBED,
     ),
-    topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED),
+    topic("a port", r"\bports?\b|\blisten\w*", r"port|:\d{2,5}\b|listen|tcp", DECLARED, loose=True),
     state(
         "ready",
         r"(?<!/)\b(?:un)?ready\b",
@@ -54,6 +54,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bendpoints\b|(?<=ready )endpoint\b|(?:(?<=no )|(?<=any )|(?<=its )|(?<=single )|(?<=one ))endpoint\b(?! /)",
         r"\bendpoints?\b|\[(?:get|post|put|patch|delete|head)\]|\b(?:get|post|put|patch|delete) [·/]",
         UNREADY,
+        loose=True,
     ),
     topic("a selector", r"\bselect\w*|\blabels?\b", r"selector|label|node affinity|match labels", DECLARED),
     state(
@@ -63,6 +64,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"mismatch|match\w* (?:no|none|0|nothing)|not match|n't match|no match|matching (?:pods|"
         r"endpoints)\W{0,2}(?:0|none)|no pod|no node",
         DECLARED,
+        of_several=True,
     ),
     # network
     topic(
@@ -95,6 +97,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"did ?n.t match|not match|"
         r"unavailable|nodes are available",
         (FAILED, UNREADY),
+        loose=True,
     ),
     event(
         "timed out",
@@ -103,12 +106,13 @@ PLATFORM: tuple[Concept, ...] = (
         r"time ?out|timed out|deadline|etimedout|too long",
         (FAILED, UNREADY),
     ),
-    topic("a deadline", r"\bdeadlines?\b", r"deadline|timed out|time ?out"),
+    topic("a deadline", r"\bdeadlines?\b", r"deadline|timed out|time ?out", loose=True),
     topic(
         "a connection",
         r"\bconnect\w*|\bcontact\w*|\bunreachable\b|\breachable\b",
         r"connect|refused|unreachable|time ?out|timed out|no route|\bdial\b|no such host|econn|socket|"
         r"\b50[234]\b|upstream|reset",
+        loose=True,
     ),
     topic(
         "a network policy",
@@ -118,8 +122,13 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     topic("an ingress", r"\bingress\w*"),
     topic("TLS", r"\btls\b|\bssl\b|\bcertificates?\b|\bcerts?\b|\bx\.?509\b", r"tls|ssl|certificate|x509|handshake"),
-    event("expired", r"\bexpir\w*|no longer valid", r"expir|not valid after|not after"),
-    topic("an upstream", r"\bupstreams?\b", r"upstream|backend|dependency|connection ?pool|host\W?=|https?:|\bdial\b"),
+    event("expired", r"\bexpir\w*|no longer valid", r"expir|not valid after|not after", loose=True),
+    topic(
+        "an upstream",
+        r"\bupstreams?\b",
+        r"upstream|backend|dependency|connection ?pool|host\W?=|https?:|\bdial\b",
+        loose=True,
+    ),
     # configuration and access
     topic("a ConfigMap", r"config ?maps?\b", "", DECLARED),
     topic("a Secret", r"\bsecrets?\b", "", DECLARED),
@@ -129,6 +138,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"config|\benv\b|setting|probe|selector|\bport|command|limit|variable|spec|value|flag|"
         r"\bargs?\b|envname|kind change|kind spec",
         DECLARED,
+        loose=True,
     ),
     topic(
         "an environment variable",
@@ -141,6 +151,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bcommands?\b|\bentry ?point\b|\bexecutables?\b|\bbinar(?:y|ies)\b",
         r"command|\bexec|no such file|\bargs?\b|entrypoint|runc|binary",
         DECLARED,
+        loose=True,
     ),
     topic(
         "the architecture",
@@ -170,6 +181,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bexists\b|\bdoes exist|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
         r"set)\b(?! (?:to|at|as|from|by|up|in|on|too)\b)|"
         r"\b(?:was|were|is|been) found\b(?! (?:to|in|on|at|by)\b)",
+        of_several=True,
     ),
     topic(
         "permission",
@@ -204,6 +216,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"pending|waiting|not ready|creating|back ?off|stuck|progress deadline|initializing|"
         r"unschedulable|fail\w* ?scheduling|nodes are available|block|"
         r"not progress|ready\W{0,2}(?:false|0)|err image|time ?out|timed out",
+        loose=True,
     ),
     topic(
         "a node",

@@ -44,8 +44,9 @@ RUNTIME: tuple[Concept, ...] = (
         r"oom|\b137\b|\b143\b|evict|preempt|signal",
         ENDED,
         r"\b(?:last|terminated) reason\W?(?!oom)\w|\bexit code\W?(?!137|143)\d",
+        loose=True,
     ),
-    topic("the kernel", r"\bkernel\b|operating system", r"oom|sigkill|\b137\b"),
+    topic("the kernel", r"\bkernel\b|operating system", r"oom|sigkill|\b137\b", loose=True),
     event(
         "crashed",
         r"\bcrash(?!loop| loop)\w*|\bdie[sd]?\b|\bdying\b|fell over|falls over|went down(?! from| to|"
@@ -57,6 +58,7 @@ RUNTIME: tuple[Concept, ...] = (
         ENDED,
         r"deleted pod|\bstate\W?running\b.*restart count\W?0\b|restart count\W?0\b.*\bstate\W?running|"
         r"reason\W?completed|exit code\W?0\b",
+        loose=True,
     ),
     event(
         "exited",
@@ -67,6 +69,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"shut(?:s|ting)? ?down",
         r"exit|terminated|completed|crash|oom|kill|stop|shut|finished|last reason|deleted pod|" + DIED,
         ENDED,
+        loose=True,
     ),
     topic("exit code", r"exit (?:code|status)|return code", r"exit|code", ENDED),
     event(
@@ -103,6 +106,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"\blimit\w*|\bceiling\b|\bcap(?:ped|s)?\b|\ballowance\b|upper bound|\bbudget\b|\bmaximum\b",
         r"limit|quota|\bmax|\bcap\b|\d/\d",
         DECLARED,
+        loose=True,
     ),
     topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b(?! (?:api|group|resource|dump|file))", r"cpu|cores|throttl"),
     event("throttled", r"\bthrottl\w*", r"\b429\b|too many requests", (SHORT, ENDED)),
@@ -142,8 +146,8 @@ RUNTIME: tuple[Concept, ...] = (
         r"nodes are available",
     ),
     # images
-    topic("an image", r"\bimages?\b|\btags?\b|\bmanifest\b", r"image|manifest|\btag\b"),
-    topic("the registry", r"\bregistr\w*", r"registry|pull|docker\.io|repositor|\.\w+/\w"),
+    topic("an image", r"\bimages?\b|\btags?\b|\bmanifest\b", r"image|manifest|\btag\b", loose=True),
+    topic("the registry", r"\bregistr\w*", r"registry|pull|docker\.io|repositor|\.\w+/\w", loose=True),
     state(
         "the image can be pulled",
         rf"\b(?:pull|download|fetch|retriev)\w*{IN_CLAUSE}\b(?:images?|tags?)|\b(?:images?|"

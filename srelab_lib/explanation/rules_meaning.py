@@ -50,44 +50,6 @@ from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clause_at, stem, words
 
-_LOOSE = frozenset(
-    {
-        "requests",
-        "configuration",
-        "a rollout",
-        "scaling",
-        "a dependency",
-        "production",
-        "the registry",
-        "a connection",
-        "latency",
-        "an exception",
-        "a command",
-        "a log",
-        "a limit",
-        "the kernel",
-        "an image",
-        "a port",
-        "a deadline",
-        "an upstream",
-        "an init container",
-        "a pool",
-        "endpoints",
-        "crashed",
-        "exited",
-        "killed",
-        "expired",
-        "pending",
-        "rejected",
-    }
-)
-"""Things that people mention in passing, or by words with other senses too (`it stopped X`, `a pool of one`): one of
-them may go beyond the facts where the rest of the claim is theirs."""
-_HOLDING = frozenset({"stayed the same"})
-"""Events that are denials by themselves."""
-_ANYWHERE = frozenset({"it exists", "it can", "it matches"})
-"""States that a claim may affirm of one thing and deny of another one."""
-
 
 def facts_speak_of_it(case: Case) -> str | None:
     """Everything that it speaks of, the facts speak of."""
@@ -96,7 +58,7 @@ def facts_speak_of_it(case: Case) -> str | None:
         for concept in case.concepts
         if concept.kind != "state" and not (_is_known(concept, case) or _is_set_aside(concept, case))
     ]
-    hard = [concept for concept in beyond if concept.name not in _LOOSE]
+    hard = [concept for concept in beyond if not concept.loose]
     firm = [
         concept for concept in case.concepts if concept.kind == "event" and concept not in beyond
     ] or case.claim.quantities
@@ -108,7 +70,7 @@ def facts_speak_of_it(case: Case) -> str | None:
 def _is_known(concept: Concept, case: Case) -> bool:
     if speaks(concept, case.held) or _is_only_contrast(concept, case) or is_ruled_out(concept, case.held):
         return True
-    if concept.name in _HOLDING and _is_part_kept(concept, case):
+    if concept.is_denial and _is_part_kept(concept, case):
         return True
     if any(
         concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
@@ -140,12 +102,16 @@ def _is_only_contrast(concept: Concept, case: Case) -> bool:
 
 
 def _is_set_aside(concept: Concept, case: Case) -> bool:
-    """True for an event that it only denies, beside one that it affirms with the facts: `no time-out but a refusal`."""
+    """True for an event that it only denies, beside one that it affirms with the facts: `no time-out but a refusal`.
+
+    Or beside the two numbers that show it: `it has not reached its limit`.
+    """
     text = without_absent(case).spread
-    if concept.kind != "event" or concept.name in _HOLDING or signs(concept, text) != {False}:
+    if concept.kind != "event" or concept.is_denial or signs(concept, text) != {False}:
         return False
     others = [one for one in case.concepts if one is not concept and one.kind != "topic"]
-    return bool(case.claim.quantities) or any(signs(one, text) & held_signs(one, case.held) for one in others)
+    sized = {item.value for item in case.claim.quantities if item.family == "bytes"}
+    return len(sized) > 1 or any(signs(one, text) & held_signs(one, case.held) for one in others)
 
 
 def signs_agree(case: Case) -> str | None:
@@ -169,7 +135,7 @@ def signs_agree(case: Case) -> str | None:
 def _is_in_trouble(concept: Concept, text: str) -> bool:
     """True for a state in clauses that tell of trouble beside it: `it has nobody ready`, `deprived of a ready one`."""
     matches = list(concept.said.finditer(text))
-    if concept.name in _ANYWHERE:
+    if concept.of_several:
         around = [concept.said.sub(" · ", text)]
     else:
         around = [" · ".join(clause_at(text, match.start(), match.end())) for match in matches]
