@@ -110,7 +110,7 @@ def _is_set_aside(concept: Concept, case: Case) -> bool:
     if concept.kind != "event" or concept.is_denial or signs(concept, text) != {False}:
         return False
     others = [one for one in case.concepts if one is not concept and one.kind != "topic"]
-    sized = {item.value for item in case.claim.quantities if item.family == "bytes"}
+    sized = {item.value for item in case.claim.quantities if item.family in {"bytes", "cores", "share"}}
     return len(sized) > 1 or any(signs(one, text) & held_signs(one, case.held) for one in others)
 
 
