@@ -13,7 +13,7 @@ from signals_data import payload
 
 from srelab_lib.signals.frames import check
 from srelab_lib.signals.log_levels import level_of, parse_json, says_trouble
-from srelab_lib.signals.log_lines import MAX_CHARACTERS, records
+from srelab_lib.signals.log_lines import HEAD_BYTES, MAX_CHARACTERS, hole_in, records
 from srelab_lib.signals.log_templates import ContainerLog, log_templates_table, logs_table, template_of
 from srelab_lib.signals.ownership import Owners
 
@@ -227,6 +227,49 @@ def test_what_a_library_adds_to_its_error_is_no_error_of_its_own() -> None:
     added = ["[SQL: SELECT tier FROM customers]", "(Background on this error at: https://sqlalche.me/e/21/e3q8)"]
     trace = ["Traceback (most recent call last):", '  File "a.py", line 1, in f', error]
     assert messages(*trace, *added, "GET / 500") == [f'{error} (File "a.py", line 1, in f)', "GET / 500"]
+
+
+def test_tracebacks_back_to_back_are_records_of_their_own() -> None:
+    """A program that says nothing else: only a line that says so chains one to another."""
+    trace = ["Traceback (most recent call last):", '  File "a.py", line 1, in f', "ValueError: bad"]
+    other = [*trace[:2], "sqlite3.OperationalError: database is locked"]
+    assert messages(*trace, *other, "", *other) == [
+        f'{error} (File "a.py", line 1, in f)' for error in (trace[-1], other[-1], other[-1])
+    ]
+    assert len(messages(*CHAINED, *CHAINED)) == 2
+
+
+def holed(*, leap_seconds: int) -> str:
+    """A log of which the beginning and the newest lines were kept."""
+    line = "2026-01-01T00:{:02d}:{:02d}.5Z served request number {:04d} of a client\n"
+    head = "".join(line.format(0, i // 5, i) for i in range(300))
+    kept = head[: head.rfind("\n", 0, HEAD_BYTES) + 1]
+    began = kept.count("\n") // 5 + leap_seconds
+    return kept + "".join(line.format((began + i // 5) // 60, (began + i // 5) % 60, 1000 + i) for i in range(900))
+
+
+def test_a_hole_in_a_log_is_seen() -> None:
+    text = holed(leap_seconds=90)
+    place = hole_in(text)
+    assert place is not None
+    assert text.split("\n")[place].endswith("number 1000 of a client")
+    rows = table(ContainerLog(namespace="n", pod="p", container="c", previous=False, text=text))
+    assert rows.loc[rows["after_hole"], "message"].tolist() == ["served request number 1000 of a client"]
+    assert hole_in(holed(leap_seconds=1)) is None
+    assert hole_in("") is None
+    assert hole_in(text[HEAD_BYTES:]) is None
+
+
+def test_a_hole_does_not_join_what_lies_on_its_sides() -> None:
+    line = "2026-01-01T00:00:{:02d}.5Z {}\n"
+    frame = '  File "a.py", line 1, in f'
+    head = line.format(0, "Traceback (most recent call last):")
+    while len(head) < HEAD_BYTES - 100:
+        head += line.format(len(head) // 2000, frame)
+    tail = "".join(line.format(50, part) for part in (frame, "ValueError: bad", *["fine"] * 2000))
+    assert list(
+        table(ContainerLog(namespace="n", pod="p", container="c", previous=False, text=head + tail))["message"][:2]
+    ) == ["Traceback (most recent call last):", 'ValueError: bad (File "a.py", line 1, in f)']
 
 
 def test_an_error_of_several_lines_stays_together() -> None:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from string import Template
 
-from srelab_lib.diagnosis.checks._services import net
-from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.diagnosis.checks._services import net, settings_read
+from srelab_lib.diagnosis.rank import Ranked, is_task
 from srelab_lib.model import Action, Change, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
 
@@ -39,6 +39,10 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "changed": _OBJECT,
     "added": _OBJECT,
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
+    "edited": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
+    "reader": _OBJECT,
+    "task": _OBJECT,
+    "running": _OBJECT,
     "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
 }
 _SETS: dict[str, re.Pattern[str]] = {
@@ -55,6 +59,13 @@ _ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout und
 _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
 _LIMIT_BACK = "Set the limit back to what it was"
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
+_EDIT_BACK = ("Undo what was changed in $edited", "$kubectl edit $changed")
+_READ_AGAIN = ("Let it read the ConfigMap again", "$kubectl rollout restart $reader")
+_SUSPEND = (
+    "Stop the Job for now, unless its work must go on",
+    '$kubectl patch $running --patch=\'{"spec":{"suspend":true}}\'',
+)
+_TASK_LOG = ("Read what the Job says", "$kubectl logs $task --timestamps")
 _DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
 _EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
 _EDIT_FOUND = ("No fact names a field: read its log first, then correct what it tells of", "$kubectl edit $kind/$name")
@@ -77,6 +88,9 @@ _FIX: dict[str, tuple[tuple[str, str], ...]] = {
     "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
     "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$configmap"),),
     "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
+    "tls_expired": (
+        ("Renew the certificate in its Secret, then let the server read it", "$kubectl rollout restart $kind/$name"),
+    ),
     "rbac_denied": (
         ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
     ),
@@ -137,6 +151,9 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     kind = values.get("kind", "")
     back = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top) else [_SET_BACK]
     fixes = [*_FIX.get(top.finding.fault, ()), *back]
+    fixes += [_SUSPEND]
+    if "reader" in values:
+        fixes += [*([] if {"field", "was"} <= values.keys() else [_EDIT_BACK]), _READ_AGAIN]
     verify = (
         [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
         if kind in _CONTROLLERS
@@ -144,7 +161,7 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     )
     verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
     inspect = [_INSPECT_CRASH] if top.finding.fault in _CRASHES else [*_COMPARE.get(top.finding.fault, ())]
-    inspect += [] if _is_declared(top) else [_LOG]
+    inspect += [_TASK_LOG, *([] if _is_declared(top) else [_LOG])]
     inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
     last = _RENEW if kind == "job" else _EDIT if _is_declared(top) else _EDIT_FOUND
     fix = _fill("fix", fixes, values) or _fill("fix", [last], values)
@@ -183,6 +200,7 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
     values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
+    values |= _of_settings(top, snapshot) | _of_task(top.change, snapshot)
     values |= {"limited": values["container"], **_set_back(top)}
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
 
@@ -218,6 +236,28 @@ def _of_change(change: Change, namespace: str) -> dict[str, str]:
         "field": change.field if edited else "",
         "was": change.old or "",
     }
+
+
+def _of_settings(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
+    """Of an edited ConfigMap: the field, and the controller that reads it and has the trouble."""
+    change = top.change
+    if change is None or change.commit or not change.object.startswith("ConfigMap/"):
+        return {}
+    reads = settings_read(snapshot)
+    concerned = [top.finding.object, *top.finding.related]
+    reader = next((ref for ref in concerned if change.object in reads.get(ref, ())), "")
+    kind, _, name = split_ref(reader) if reader else ("", "", "")
+    return {"edited": change.field, "reader": f"{kind.lower()}/{name}" if kind.lower() in _CONTROLLERS else ""}
+
+
+def _of_task(change: Change | None, snapshot: Snapshot) -> dict[str, str]:
+    """The Job that was started, also as one that still runs."""
+    if change is None or not is_task(change):
+        return {}
+    name = f"job/{split_ref(change.object)[2]}"
+    pods = snapshot["pods"]
+    runs = ((pods["object"] == change.object) & (pods["phase"] == "Running")).any()
+    return {"task": name, "running": name if runs else ""}
 
 
 def _set_back(top: Ranked) -> dict[str, str]:

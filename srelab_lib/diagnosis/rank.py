@@ -114,7 +114,7 @@ def rank(
     for finding in merged:
         cause = causes[id(finding)]
         effects = tuple(other for other in merged if causes[id(other)] is finding)
-        change = starting_change(finding, changes, reads.get(finding.object, frozenset()))
+        change = starting_change(finding, changes, reads)
         ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
@@ -160,28 +160,43 @@ def explains(cause: Finding, effect: Finding) -> bool:
     """
     if cause is effect or (cause.strength == 1 and effect.strength > 1):
         return False
-    if not can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object):
+    same = cause.object == effect.object
+    passed_on = cause.fault == effect.fault == "exception_storm" and _is_called(cause.object, effect)
+    if not passed_on and not can_cause(cause.fault, effect.fault, same_object=same):
+        return False
+    if passed_on and _is_called(effect.object, cause):
         return False
     touching = {cause.object, *cause.related} & {effect.object, *effect.related}
     in_time = cause.since is None or effect.since is None or cause.since <= effect.since + SLACK
     return bool(touching) and in_time
 
 
-def starting_change(finding: Finding, changes: Sequence[Change], reads: frozenset[str] = frozenset()) -> Change | None:
-    """The last change before a finding of a field that can start it: of its object, a related one or what it reads."""
+def _is_called(ref: str, finding: Finding) -> bool:
+    """True for what the object of a finding calls: it passes the errors of that on."""
+    return ref != finding.object and ref in finding.related
+
+
+def starting_change(
+    finding: Finding, changes: Sequence[Change], reads: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> Change | None:
+    """The last change before a finding of a field that can start it: of its object, a related one or what they read."""
     if finding.since is None:
         return None
     pattern = re.compile(_CHANGED_FIELD.get(finding.fault, _ANY_EDIT), re.IGNORECASE)
-    objects = {finding.object, *finding.related, *reads}
+    objects = {finding.object, *finding.related}
+    objects |= {ref for one in objects for ref in reads.get(one, ())}
     fitting = [
         change
         for change in changes
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
-        and (pattern.search(change.field) or (_is_task(change) and change.time <= finding.since))
+        and (pattern.search(change.field) or (is_task(change) and change.time <= finding.since))
         and _touches(change, finding)
     ]
-    return max(fitting, key=lambda c: (_directness(c, finding), c.time, c.text), default=None)
+    own = {finding.object, *reads.get(finding.object, ())}
+    return max(
+        fitting, key=lambda c: (_directness(c, finding, own), _is_told(c, finding), c.time, c.text), default=None
+    )
 
 
 def _touches(change: Change, finding: Finding) -> bool:
@@ -195,16 +210,25 @@ def _touches(change: Change, finding: Finding) -> bool:
     return any(re.search(rf"(?<![\w-]){re.escape(split_ref(ref)[2])}(?![\w-])", said) for ref in absent)
 
 
-def _is_task(change: Change) -> bool:
+def is_task(change: Change) -> bool:
     """True for a Job that somebody started: it does something once, other objects only come into being."""
     return change.object.startswith("Job/") and change.field == "created"
 
 
-def _directness(change: Change, finding: Finding) -> int:
-    """How near a change is to the finding: of its own object, of its first-named field, with a known old value."""
+def _is_told(change: Change, finding: Finding) -> bool:
+    """True when the finding's cause names the new value: `KeyError: 'gramm'` of a unit that was set to `gramm`."""
+    value = (change.new or "").strip()
+    return len(value) > 2 and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", finding.cause) is not None
+
+
+def _directness(change: Change, finding: Finding, own: set[str]) -> int:
+    """How near a change is to the finding: of its own object or settings, of its first-named field, a known value.
+
+    A Job has no earlier value: that it was started is known.
+    """
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
-    return 4 * (change.object == finding.object) + 2 * named + (change.old is not None)
+    return 4 * (change.object in own) + 2 * named + (change.old is not None or is_task(change))
 
 
 _APART = frozenset({"job_failed", "cronjob_failed"})

@@ -66,7 +66,7 @@ SCHEMAS: dict[str, dict[str, str]] = {
     # one row for each log line; level is debug, info, warning, error, critical or None
     "logs": {
         "time": TIME, "namespace": TEXT, "pod": TEXT, "object": TEXT, "container": TEXT, "previous": BOOL,
-        "level": TEXT, "message": TEXT, "template": TEXT,
+        "level": TEXT, "message": TEXT, "template": TEXT, "after_hole": BOOL,
     },
     # one row for each (object, container, template); is_new: first seen at or after the onset, and the log reaches
     # back before it

@@ -22,7 +22,7 @@ _WORDS = "|".join(sorted(_LEVELS, key=len, reverse=True))
 _KLOG = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d")
 _KLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 _LOGFMT = re.compile(rf"(?:^|\s)(?:level|lvl|severity|loglevel)=\"?({_WORDS})\b", re.IGNORECASE)
-_BRACKETED = re.compile(rf"[\[<(]\s?({_WORDS})\s*[\])>]", re.IGNORECASE)
+_BRACKETED = re.compile(rf"[\[<(|]\s?({_WORDS})\s*[\])>|]", re.IGNORECASE)
 _LEADING = re.compile(rf"(?:{_WORDS})(?=[:\s\]|-])", re.IGNORECASE)
 _SHOUTED = re.compile(rf"(?<![\w=./'\"-])({_WORDS.upper()})(?=[\s:!\]|,-]|$)")
 _REDIS = re.compile(r"\d+:[A-Z] \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d+ ([.\-*#]) ")
@@ -54,6 +54,8 @@ _DULL_KEYS = frozenset((
     "hostname", "host", "version", "@version", "filename", "lineno", "funcname", "module", "pathname", "created",
     "msecs", "trace_id", "span_id", "traceid", "spanid", "request_id", "requestid", "correlation_id", "service",
 ))  # fmt: skip
+_SYSLOG = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
+"""Severities 0 to 7 of RFC 5424, which GELF has too; pino and bunyan count in tens."""
 _PINO = ((60, "critical"), (50, "error"), (40, "warning"), (30, "info"), (0, "debug"))
 _MAX_JSON = 64 * 1024
 
@@ -125,6 +127,8 @@ def _json_level(known: Mapping[str, Any]) -> str | None:
         values.append(nested.get("level"))
     for value in values:
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if 0 <= value < len(_SYSLOG):
+                return _SYSLOG[int(value)]
             return next((level for least, level in _PINO if value >= least), None)
         if isinstance(value, str) and value.lower() in _LEVELS:
             return _LEVELS[value.lower()]

@@ -9,12 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 MAX_CHARACTERS = 2000
 """A longer message is cut, and says by how much."""
 _MAX_LINE = 16 * 1024
 """What is read of one line: a structured record needs its end."""
 _MAX_TRACE_LINES = 400
+HEAD_BYTES = 12 * 1024
+"""What is kept of how a long log began: its banner, its configuration, "this is a development server"."""
+_HOLE = timedelta(seconds=5)
+_LONG_LINE = 1500
+"""A kept beginning ends with a whole line: it is shorter than its bound by less than one line."""
 
 _STAMPED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: (.*)|$)", re.DOTALL)
 _CUT = re.compile(r" \[(\d+) characters cut\]$")
@@ -22,7 +28,7 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _TRACEBACK = "Traceback (most recent call last):"
-_PYTHON_LINKS = ("During handling of the above exception", "The above exception was the direct cause", _TRACEBACK)
+_PYTHON_LINKS = ("During handling of the above exception", "The above exception was the direct cause")
 _PYTHON_ADDS = ("[SQL: ", "[parameters: ", "(Background on this error at: ")
 """Lines that SQLAlchemy's errors go on with."""
 _PYTHON_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
@@ -55,6 +61,10 @@ class Record:
     """The line in which a Python traceback says what happened; the last one of a chain."""
     open: bool = False
     """A Python traceback that has not come to that line yet."""
+    after_hole: bool = False
+    """Lines that came before it were not kept: from when on a program says something cannot be told by it."""
+    linked: bool = False
+    """Its last line says that another traceback follows."""
 
     @property
     def is_trace(self) -> bool:
@@ -89,15 +99,19 @@ class Record:
         return self.open or self.is_trace or line[0] == "\t" or bool(_FRAME.match(line))
 
     def _python(self, line: str) -> bool:
-        """A traceback ends with the error's own line; more tracebacks may be chained to it."""
+        """A traceback ends with the error's own line; more tracebacks may be chained to it, by a line that says so."""
         if not (self.open or self.error):
             return False
         if self.error and line.startswith(_PYTHON_ADDS):
             return True
-        if self.open and _PYTHON_ERROR.match(line) and not line.startswith(_PYTHON_LINKS):
+        if self.open and _PYTHON_ERROR.match(line) and not line.startswith((*_PYTHON_LINKS, _TRACEBACK)):
             self.error, self.open = line, False
             return True
-        self.open = self.open or line.startswith(_TRACEBACK)
+        if line.startswith(_TRACEBACK):
+            follows = self.open or self.linked
+            self.open, self.linked = follows, False
+            return follows
+        self.linked = self.linked or line.startswith(_PYTHON_LINKS)
         return not line.strip() or line.startswith(_PYTHON_LINKS)
 
     def _go(self, line: str) -> bool:
@@ -109,16 +123,45 @@ class Record:
 def records(text: str) -> Iterator[Record]:
     """The records of a log, in its order. Blank lines only hold traces together."""
     current: Record | None = None
-    for raw in text.split("\n"):
+    hole = hole_in(text)
+    for place, raw in enumerate(text.split("\n")):
         time, line = _stamp(raw)
-        if (current is not None and current.take(line)) or not line.strip():
+        cut_here = place == hole
+        if (current is not None and not cut_here and current.take(line)) or not line.strip():
             continue
         if current is not None:
             yield current
-        within = current is None and bool(_WITHIN.match(line))
-        current = Record(time=time, lines=[line], open=within or line.startswith(_TRACEBACK))
+        within = (current is None or cut_here) and bool(_WITHIN.match(line))
+        opened = within or line.startswith(_TRACEBACK)
+        current = Record(time=time, lines=[line], open=opened, after_hole=cut_here)
     if current is not None:
         yield current
+
+
+def hole_in(text: str) -> int | None:
+    """The place of the first line after a hole: of a long log only its beginning and its newest lines are kept.
+
+    The beginning is HEAD_BYTES long, or a quarter of what was kept where that is less, in whole lines; and then the
+    time leaps, farther than it usually does.
+    """
+    lines = text[: HEAD_BYTES + _MAX_LINE].split("\n")
+    began, size = _moment(lines[0]), len(lines[0]) + 1
+    for place in range(1, len(lines)):
+        if any(0 <= bound - size < _LONG_LINE for bound in (HEAD_BYTES, len(text) / 4)):
+            before, after = _moment(lines[place - 1]), _moment(lines[place])
+            if began and before and after and after - before > max(_HOLE, 10 * (before - began) / place):
+                return place
+        size += len(lines[place]) + 1
+    return None
+
+
+def _moment(raw: str) -> datetime | None:
+    """The kubelet's time of a line, in whole seconds; None where it is no time."""
+    match = _STAMPED.match(raw)
+    try:
+        return datetime.fromisoformat(f"{match[1][:19]}+00:00") if match else None
+    except ValueError:
+        return None
 
 
 def _stamp(raw: str) -> tuple[str | None, str]:

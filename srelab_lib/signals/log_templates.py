@@ -69,7 +69,8 @@ def _rows(log: ContainerLog, owned: Owners) -> Iterator[dict[str, Any]]:
     }
     for record in records(log.text):
         level, message = _judged(record)
-        yield identity | {"time": record.time, "level": level, "message": message, "template": template_of(message)}
+        said = {"time": record.time, "level": level, "message": message, "template": template_of(message)}
+        yield identity | said | {"after_hole": record.after_hole}
 
 
 def _judged(record: Record) -> tuple[str | None, str]:

@@ -13,7 +13,7 @@ from srelab_lib.clients.kubernetes import KubernetesClient, Log
 from srelab_lib.errors import ApiError, SourceError
 from srelab_lib.model import Missing, TimeWindow
 from srelab_lib.settings import parse_time
-from srelab_lib.signals.log_lines import ContainerLog
+from srelab_lib.signals.log_lines import HEAD_BYTES, ContainerLog
 from srelab_lib.signals.ownership import Owners, ref_of
 
 Raw = dict[str, Any]
@@ -21,12 +21,10 @@ Raw = dict[str, Any]
 WORKERS = 12
 LOGS_SECONDS = 60.0
 MAX_CONTAINERS = 120
-WINDOW_LINES = 4000
+WINDOW_LINES = 10_000
 WINDOW_BYTES = 1024 * 1024
 PREVIOUS_LINES = 600
 PREVIOUS_BYTES = 256 * 1024
-HEAD_BYTES = 12 * 1024
-"""How a program began is often long ago: its banner, its configuration, "this is a development server"."""
 
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _MATTERS = "what programs said: errors, stack traces, why a container ended"
@@ -164,10 +162,23 @@ def _read(kubernetes: KubernetesClient, part: _Part, window: TimeWindow, deadlin
             )
             # A full answer lacks the newest lines, and these are the ones that tell.
             if not log.cut or lines < 20:
-                return Log(text=log.text, cut=log.text.count("\n") >= lines or log.cut)
+                break
             lines = min(lines, log.text.count("\n")) * 2 // 3
+        if not (log.cut or log.text.count("\n") >= lines):
+            return log
+        head = kubernetes.read_log(
+            *where, deadline=deadline, previous=previous, since_time=since, limit_bytes=HEAD_BYTES
+        )
+        return Log(text=joined_parts(head.text, log.text), cut=True)
     except SourceError as error:
         return error
+
+
+def joined_parts(head: str, tail: str) -> str:
+    """The whole lines of `head` before `tail`, and then that: a log with a hole, or with none where they meet."""
+    first = tail[: tail.find("\n") + 1] or tail
+    met = head.find(first)
+    return (head[:met] if met >= 0 else head[: head.rfind("\n") + 1]) + tail
 
 
 def _take(answers: _Answers, part: _Part, answer: Log | SourceError) -> None:

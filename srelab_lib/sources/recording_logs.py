@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.errors import RecordingError
-from srelab_lib.sources.container_logs import HEAD_BYTES, WINDOW_LINES
+from srelab_lib.signals.log_lines import HEAD_BYTES
+from srelab_lib.sources.container_logs import WINDOW_LINES, joined_parts
 from srelab_lib.sources.incidents import Exchange, packed
 
 LOG_BYTES = 4 * 1024 * 1024
@@ -82,8 +83,7 @@ def read_log(kubernetes: KubernetesClient, ref: ContainerRef, deadline: Deadline
     if not tail.cut and tail.text.count("\n") < lines:
         return tail.text
     head = kubernetes.read_log(*where, previous=ref.previous, limit_bytes=HEAD_BYTES, deadline=deadline).text
-    known = tail.text.find(head[: head.find("\n") + 1] or head)
-    return tail.text if known == 0 else _whole_lines(head) + tail.text
+    return joined_parts(head, tail.text)
 
 
 def fitted(logs: Sequence[Exchange], max_bytes: int) -> tuple[bytes, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from srelab_lib.diagnosis.checks import (
     access,
     argo,
+    called_settings,
     changes_made,
     config,
     config_values,
@@ -39,6 +40,7 @@ from srelab_lib.diagnosis.checks._facts import Check
 _MODULES = (
     access,
     argo,
+    called_settings,
     changes_made,
     config,
     config_values,

@@ -82,6 +82,7 @@ _ADDRESSES = tuple(
         r"\bserver (?:at|on) ['\"]?<H>(?::(?P<port>\d{1,5}))?['\"]?(?: \([\d.]+\))?(?:,? port (?P<port2>\d{1,5}))?",
         r"\b(?:to|host) ['\"]?<H>['\"]?,? port (?P<port>\d{1,5})",
         r"(?<![\w./:@<-])<H>:(?P<port>\d{2,5})(?!\w|[.:-]\w)",
+        r"\(['\"]<H>['\"], ?(?P<port>\d{2,5})[,)]",
         r"(?:remote host|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|connect to(?! (?:remote )?host)) \(?<H>\b",
     )
 )

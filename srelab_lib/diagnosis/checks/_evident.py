@@ -5,7 +5,7 @@ from __future__ import annotations
 from srelab_lib.diagnosis.checks._calls import all_failures
 from srelab_lib.diagnosis.checks._logs import Hits
 from srelab_lib.diagnosis.checks._services import net
-from srelab_lib.diagnosis.checks._symptoms import symptoms, users_are_fine
+from srelab_lib.diagnosis.checks._symptoms import access_statuses, answers_are_fine, symptoms, users_are_fine
 from srelab_lib.model import Fact, Snapshot
 
 _FEW = 3
@@ -14,11 +14,21 @@ _FEW = 3
 
 def evident(s: Snapshot, hit: Hits) -> bool:
     """True when the lines tell of a fault that is there now, and not of noise that was always there, or is over."""
-    if not hit.ongoing or users_are_fine(s, hit.object):
+    if not hit.ongoing or users_are_fine(s, hit.object) or callers_are_fine(s, hit.object):
         return False
     still = s.window.end - hit.last <= hit.patience
     began = hit.risen or hit.dominant or failed_calls(s, hit.object)
     return bool(still and began) or bool(symptoms(s, hit.object))
+
+
+def callers_are_fine(s: Snapshot, ref: str) -> bool:
+    """True when those who call a workload log their own answers, and all of these are well; it shows no symptom."""
+    view = net(s)
+    own = [service for service in view.services.values() if any(item.ref == ref for item in service.workloads)]
+    callers = {caller.ref for service in own for caller in view.callers(service)} - {ref}
+    logged = [caller for caller in callers if not access_statuses(s, caller).empty]
+    well = bool(logged) and all(answers_are_fine(s, caller) for caller in logged)
+    return well and not failed_calls(s, ref) and not symptoms(s, ref)
 
 
 def failed_calls(s: Snapshot, ref: str) -> list[Fact]:

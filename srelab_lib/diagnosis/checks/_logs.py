@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-from srelab_lib.diagnosis.checks._facts import Row, grouped, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Row, grouped, in_window, live_containers, log_fact, one_each, rows
 from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
@@ -51,6 +51,8 @@ class Hits:
     log_start: datetime
     log_end: datetime
     log_lines: int
+    holes: tuple[datetime, ...] = ()
+    """Where lines were not kept: the times of the first ones after."""
 
     @property
     def first(self) -> datetime:
@@ -63,7 +65,9 @@ class Hits:
     @property
     def risen(self) -> bool:
         """The log ran without such lines before, and longer than it ever pauses between them."""
-        return len(self.lines) > 1 and self.first - self.log_start >= max(SETTLED_BEFORE, 2 * max(pauses(self.lines)))
+        return len(self.lines) > 1 and self.first - self.log_start >= max(
+            SETTLED_BEFORE, 2 * max(pauses(self.lines, self.holes), default=SETTLED_BEFORE)
+        )
 
     @property
     def ongoing(self) -> bool:
@@ -73,7 +77,7 @@ class Hits:
     @property
     def patience(self) -> timedelta:
         """After this long without a line they are over."""
-        return max(SETTLE, 2 * max(pauses(self.lines), default=SETTLE))
+        return max(SETTLE, 2 * max(pauses(self.lines, self.holes), default=SETTLE))
 
     @property
     def dominant(self) -> bool:
@@ -87,19 +91,23 @@ class Hits:
         return one_each((log_fact(self.lines[index]) for index in chosen), limit)
 
 
-def pauses(lines: Sequence[Row]) -> list[timedelta]:
-    """The times between each line and the next."""
-    return [_time(later) - _time(earlier) for earlier, later in pairwise(lines)]
+def pauses(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> list[timedelta]:
+    """The times between each line and the next; none where lines between them were not kept."""
+    pairs = [(_time(earlier), _time(later)) for earlier, later in pairwise(lines)]
+    return [
+        timedelta() if any(earlier < hole <= later for hole in holes) else later - earlier for earlier, later in pairs
+    ]
 
 
-def last_episode(lines: Sequence[Row]) -> Sequence[Row]:
+def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequence[Row]:
     """The lines since the last long pause, where they are far more than came at once before; else all of them.
 
     Programs complain while they start and wait for each other; that is over when they run, and no onset.
     """
-    usual = median(pause.total_seconds() for pause in pauses(lines)) if len(lines) > 1 else 0.0
+    paused = pauses(lines, holes)
+    usual = median(pause.total_seconds() for pause in paused) if paused else 0.0
     long = max(SETTLE / 2, timedelta(seconds=5 * usual))
-    starts = [0, *(index + 1 for index, pause in enumerate(pauses(lines)) if pause > long), len(lines)]
+    starts = [0, *(index + 1 for index, pause in enumerate(paused) if pause > long), len(lines)]
     sizes = [end - start for start, end in pairwise(starts)]
     return lines[starts[-2] :] if len(sizes) > 1 and sizes[-1] >= 3 * max(sizes[:-1]) else lines
 
@@ -138,12 +146,24 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
     logs = s["logs"]
     found = []
     for ref, group in grouped(lines).items():
-        whole = logs.loc[(logs["object"] == ref) & logs["time"].notna(), "time"]
-        start, end = whole.min().to_pydatetime(warn=False), whole.max().to_pydatetime(warn=False)
+        own = logs[(logs["object"] == ref) & logs["time"].notna()]
+        holes = tuple(row["time"] for row in rows(own[own["after_hole"]]))
         found.append(
-            Hits(object=ref, lines=tuple(last_episode(group)), log_start=start, log_end=end, log_lines=len(whole))
+            Hits(
+                object=ref,
+                lines=tuple(last_episode(group, holes)),
+                log_start=min([own["time"].min().to_pydatetime(warn=False), *_starts(s, ref)]),
+                log_end=own["time"].max().to_pydatetime(warn=False),
+                log_lines=len(own),
+                holes=holes,
+            )
         )
     return found
+
+
+def _starts(s: Snapshot, ref: str) -> list[datetime]:
+    """When the containers of a workload started, in the window: a program that says nothing runs all the same."""
+    return [row["started_at"] for row in live_containers(s) if row["object"] == ref and in_window(s, row["started_at"])]
 
 
 def _time(line: Row) -> datetime:

@@ -15,6 +15,9 @@ USER_SIGNALS = ("error_ratio", "latency_p95_seconds", "errors_per_second", "in_f
 DEPENDENCY_SIGNALS = ("dependency_error_ratio", "dependency_latency_p95_seconds", "waiting_requests")
 FINE_ERROR_RATIO = 0.01
 FAILED_RATIO = 0.05
+FAILING_RATIO = 0.5
+"""From this share of failed requests on, something is wrong even where it was never otherwise."""
+FEW_SAMPLES, FEW_ANSWERS = 3, 10
 STARTING = timedelta(seconds=60)
 """A pod younger than this may still be starting."""
 
@@ -26,6 +29,7 @@ def symptoms(s: Snapshot, ref: str) -> tuple[Fact, ...]:
     return (
         *_status_symptoms(s, ref),
         *risen_signals(s, ref, *USER_SIGNALS, *DEPENDENCY_SIGNALS),
+        *failing_throughout(s, ref),
         *failed_answers(s, ref),
     )
 
@@ -66,12 +70,20 @@ def risen_signals(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> 
     ]
 
 
+def failing_throughout(s: Snapshot, ref: str) -> list[Fact]:
+    """The share of failed requests where it was high from the first sample to the last: no change point tells of it."""
+    errors = samples(s, ref, "error_ratio")
+    if len(errors) < FEW_SAMPLES or errors["value"].min() < FAILING_RATIO:
+        return []
+    return [metric_fact(ref, "error_ratio", f"was {errors['value'].min():.3g} ratio or more in the whole window")]
+
+
 def failed_answers(s: Snapshot, ref: str) -> list[Fact]:
     """Answers of the 5xx class in an access log, where they are more than FAILED_RATIO of the latest third."""
     statuses = access_statuses(s, ref)
-    late = statuses[statuses.index >= pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))]
+    late = statuses[statuses.index >= _last_third(s)]
     failed = int((late >= 500).sum())
-    if len(late) < 10 or failed < FAILED_RATIO * len(late):
+    if len(late) < FEW_ANSWERS or failed < FAILED_RATIO * len(late):
         return []
     return [
         Fact(kind="log", object=ref, text=f"{failed} of {len(late)} answers that its log tells of have a 5xx status")
@@ -96,9 +108,20 @@ def samples(s: Snapshot, ref: str, signal: str) -> pd.DataFrame:
 
 def users_are_fine(s: Snapshot, ref: str) -> bool:
     """True when metrics show that the workload has served its users well up to the window's end."""
-    third = pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))
+    third = _last_third(s)
     errors, requests = samples(s, ref, "error_ratio"), samples(s, ref, "request_rate")
     errors, requests = errors[errors["time"] >= third], requests[requests["time"] >= third]
-    if len(errors) < 3 or len(requests) < 3 or not requests["value"].gt(0).any():
+    if len(errors) < FEW_SAMPLES or len(requests) < FEW_SAMPLES or not requests["value"].gt(0).any():
         return False
     return bool(errors["value"].max() < FINE_ERROR_RATIO) and not risen_signals(s, ref, *USER_SIGNALS)
+
+
+def answers_are_fine(s: Snapshot, ref: str) -> bool:
+    """True when its access log tells of enough answers in the latest third, and of next to none that failed."""
+    statuses = access_statuses(s, ref)
+    late = statuses[statuses.index >= _last_third(s)]
+    return len(late) >= FEW_ANSWERS and float((late >= 500).mean()) < FINE_ERROR_RATIO
+
+
+def _last_third(s: Snapshot) -> pd.Timestamp:
+    return pd.Timestamp(s.window.end - timedelta(seconds=s.window.seconds / 3))

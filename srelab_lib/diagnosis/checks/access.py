@@ -135,14 +135,17 @@ def check_rbac_denied(s: Snapshot) -> Iterator[Finding]:
         told = _DENIED.search(str(hit.lines[-1]["message"]))
         own = told and (told["namespace"], told["account"]) == (s.namespace, accounts.get(hit.object))
         if told and own and hit.ongoing and hit.lines[-1]["level"] not in ("info", "debug"):
-            yield _denied(s, hit.object, told, hit.facts(), hit.first, strength=2)
+            yield _denied(s, hit.object, told, hit.facts(), hit.first, strength=2, was_let=hit.risen)
 
 
-def _denied(s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any, *, strength: Any) -> Finding:
+def _denied(
+    s: Snapshot, ref: str, match: re.Match[str], facts: Any, since: Any, *, strength: Any, was_let: bool = False
+) -> Finding:
     group = f" in API group {match['group']}" if match["group"] else ""
     what = f"ServiceAccount {match['account']} may not {match['verb']} {match['resource']}{group}"
     unbound = [name for name, role in raw_objects(s, "Role").items() if _allows(role, match)]
     given = f"; Role {unbound[0]} does, and nothing binds it to that account" if unbound else ""
+    given += ", though it was not refused before: the binding was taken away" if unbound and was_let else ""
     account = object_ref("ServiceAccount", match["namespace"], match["account"])
     unused = [object_ref("Role", s.namespace, name) for name in unbound[:1]]
     bound = [object_ref("Role", s.namespace, name) for name in _bound(s, match)]

@@ -32,7 +32,7 @@ from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 SLACK = timedelta(seconds=10)
 """Clocks of the API server and of nodes differ by less."""
 
-_COMPLAINT = re.compile(
+COMPLAINT = re.compile(
     r"invalid|not a valid|cannot|can't|could not|couldn't|failed|failure|unknown|unsupported|illegal"
     r"|unexpected|malformed"
     r"|unrecogni[sz]ed|must be|out of range|error|exception|refused|timed? ?out|not found|denied|\bemerg\b|parse",
@@ -66,7 +66,7 @@ class _Setting:
 def check_wrong_value(s: Snapshot) -> Iterator[Finding]:
     """Errors that name a ConfigMap's key or value, with an edit of it before them or a value that they reject."""
     view = net(s)
-    complaints = matching(s, _COMPLAINT)
+    complaints = matching(s, COMPLAINT)
     for setting in _settings(view):
         lines = [row for row in complaints if row["object"] == setting.workload.ref and _names(setting, row["message"])]
         if not lines:

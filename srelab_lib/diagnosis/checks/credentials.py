@@ -42,6 +42,10 @@ _EXPIRED = re.compile(
 )
 
 
+_ALERTED = re.compile(r"alert certificate[ _]expired|tls: expired certificate|SSL alert number 45", re.IGNORECASE)
+"""What a server logs when its client has refused its certificate."""
+
+
 def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
     """Log lines in which a server refuses a password, a key or a token that a Secret of the workload holds."""
     view = net(s)
@@ -131,9 +135,12 @@ def check_tls_expired(s: Snapshot) -> Iterator[Finding]:
             continue
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
         servers = [service.ref, *(w.ref for w in service.workloads)] if service else _servers(view, hit)
-        owners = [ref for ref in servers if not ref.startswith("Service/")]
+        alerted = [one for one in hits(s, _ALERTED, quiet=True) if one.object != hit.object and one.ongoing]
+        owners = [one.object for one in alerted] or [ref for ref in servers if not ref.startswith("Service/")]
         target = owners[0] if len(owners) == 1 else hit.object
-        yield _expired(target, hit.object, one_each([*hit.facts(), *symptoms(s, hit.object)]), hit.first, servers)
+        told = [fact for one in alerted for fact in one.facts(1)]
+        facts = one_each([*hit.facts(), *told, *symptoms(s, hit.object)])
+        yield _expired(target, hit.object, facts, hit.first, servers)
 
 
 def _names_tls(hit: Hits) -> bool:

@@ -10,7 +10,7 @@ from srelab_lib.diagnosis.checks._calls import called, kind_of
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, clipped, one_each
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import Net, net, tasks
+from srelab_lib.diagnosis.checks._services import Net, Workload, net, tasks
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
@@ -51,7 +51,7 @@ _RULES = {
         (
             "slow_query",
             (
-                r"slow (?:sql )?query|SLOW ?QUERY|canceling statement due to statement timeout"
+                r"slow (?:sql )?(?:query|statement)|SLOW ?QUERY|canceling statement due to statement timeout"
                 r"|maximum statement execution time"
                 r"|QueryTimeout|query (?:execution )?(?:timed out|was interrupted)|\bduration: \d{4,}(?:\.\d+)? ms\b"
                 r"|Query_time: \d|lost connection to mysql server during query"
@@ -137,14 +137,26 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
 def _users(s: Snapshot, view: Net, hit: Hits) -> Iterator[str]:
     """Who makes it work, Jobs too: what they were told to do may be what holds the locks and connections.
 
-    Of what it calls itself only the Jobs: they may have altered what it finds there.
+    Of what it calls itself only the Jobs: they may have altered what it finds there. So may those on its own volume.
     """
     jobs, own = tasks(s), view.workloads.get(hit.object)
+    if own:
+        yield from (one.ref for one in [*view.workloads.values(), *jobs] if one.ref != own.ref and _share(one, own))
     for service in view.services.values():
         if hit.object in {workload.ref for workload in service.workloads}:
             yield from (one.ref for one in [*view.workloads.values(), *jobs] if view.calls(one, service))
         elif own and view.calls(own, service):
             yield from (one.ref for one in jobs if view.calls(one, service))
+
+
+def _share(one: Workload, other: Workload) -> bool:
+    """True for two that mount the same PersistentVolumeClaim."""
+    return bool(_claims(one) & _claims(other))
+
+
+def _claims(workload: Workload) -> set[str]:
+    volumes = workload.spec.get("volumes") or []
+    return {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")}
 
 
 def _is_relayed(hit: Hits) -> bool:

@@ -14,6 +14,7 @@ from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
     failed_answers,
+    failing_throughout,
     onsets_of,
     risen_signals,
     symptoms,
@@ -75,6 +76,17 @@ def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
 
 def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
     """The share of requests that fail, from its change point on."""
+    for ref in dict.fromkeys(s["metrics"].loc[s["metrics"]["signal"] == "error_ratio", "object"]):
+        throughout = failing_throughout(s, ref)
+        if throughout and not ref.startswith("Node/"):
+            yield Finding(
+                fault="exception_storm",
+                object=ref,
+                summary=f"most requests of {spoken(ref)} fail, and did so from the start of the window",
+                cause="its metrics count the failures and name no reason",
+                facts=one_each(throughout),
+                strength=1,
+            )
     for ref in dict.fromkeys(s["onsets"]["object"]):
         risen = onsets_of(s, ref, "error_ratio", "errors_per_second")
         if risen and ref and not ref.startswith("Node/"):

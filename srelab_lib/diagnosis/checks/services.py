@@ -5,18 +5,22 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, earliest, one_each, rows, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, earliest, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._policies import policies_on
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net, settings_read
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 _NEAR = 0.6
+SLACK = timedelta(seconds=10)
+"""Clocks of the API server and of nodes differ by less."""
+SENT_WITHIN = timedelta(minutes=3)
+"""Mounted files reach a pod within two minutes of an edit, and a restart takes its time."""
 _LISTENS = re.compile(
     r"(?:listening|running|serving|started|bound|available|ready|server)\b.{0,60}?"
     r"(?::|\bport[ =:]+|\bport\(s\):? )(\d{3,5})\b",
@@ -94,6 +98,17 @@ def _edited(s: Snapshot, ref: str) -> list[datetime]:
     return [row["time"] for row in edits or found]
 
 
+def _sent_there(s: Snapshot, calls: list[Failure], port: Mapping[str, Any]) -> Row | None:
+    """The change by which a caller, or a ConfigMap that it reads, came to name the port, shortly before it failed."""
+    reads, number = settings_read(s), re.compile(rf"(?<!\d){port.get('port')}(?!\d)")
+    for call in calls:
+        for row in _changes(s, call.caller, *reads.get(call.caller, ())):
+            before = row["time"] - SLACK <= call.hits.first <= row["time"] + SENT_WITHIN
+            if before and row["old"] and number.search(str(row["new"])) and not number.search(row["old"]):
+                return row
+    return None
+
+
 def check_wrong_port(s: Snapshot) -> Iterator[Finding]:
     """Service.spec.ports against the ports of its pods, and refused calls of it while its pods are ready."""
     view, failed = net(s), all_failures(s)
@@ -104,7 +119,10 @@ def check_wrong_port(s: Snapshot) -> Iterator[Finding]:
         calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
         for port in service.ports:
             reason = _wrong_port(s, port, workload, calls)
-            if reason:
+            sent = _sent_there(s, calls, port) if reason else None
+            if sent:
+                yield _sent_finding(s, service, port, sent, calls)
+            elif reason:
                 yield _port_finding(s, view, service, port, workload, calls, reason)
 
 
@@ -179,6 +197,27 @@ def _port_finding(s: Snapshot, view: Net, service: Service, port: Mapping[str, A
                 [workload.ref, *(item.ref for item in view.callers(service)), *(call.caller for call in calls)]
             )
         ),  # fmt: skip
+    )
+
+
+def _sent_finding(s: Snapshot, service: Service, port: Mapping[str, Any], sent: Row, calls: list[Failure]) -> Finding:
+    """The Service has a port that never worked; who was changed to call it is where it broke."""
+    is_setting, number = sent["object"].startswith("ConfigMap/"), port.get("port")
+    return Finding(
+        fault="configmap_wrong_value" if is_setting else "service_wrong_port",
+        object=sent["object"],
+        summary=f"{spoken(calls[0].caller)} calls port {number} of {spoken(service.ref)}, where nothing listens",
+        cause=f"{spoken(sent['object'])} names port {number} since it was changed, and no pod listens there",
+        facts=one_each(
+            [
+                change_fact(sent),
+                *_call_facts(calls),
+                spec_fact(service.ref, port=number, targetPort=port.get("targetPort", number)),
+            ]
+        ),
+        since=earliest(*(call.hits.first for call in calls)),
+        strength=3,
+        related=tuple(dict.fromkeys([*(call.caller for call in calls), service.ref])),
     )
 
 
