@@ -7,7 +7,7 @@ RUN    ?= runs/$(shell date -u +%Y%m%dT%H%M%SZ)-rca
 SOURCE ?= incident
 ARGS   ?=
 
-.PHONY: help rca lab test test-cluster lint format notebook clean
+.PHONY: help rca lab test test-cluster bench lint format notebook clean
 help:
 	@sed -n '1p;s/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
@@ -26,6 +26,9 @@ test: $(VENV)/.ready-dev lint ## every test that this machine can run
 # One cluster, so one test of it at a time.
 test-cluster: $(VENV)/.ready-dev ## those of them that need the lab; without it each is skipped
 	$(BIN)/python -m pytest -m cluster
+
+bench: $(VENV)/.ready-dev ## speed and accuracy, each against a peer in the same run
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.ready-dev ## style, types, floors, clean notebooks
 	$(BIN)/ruff check .

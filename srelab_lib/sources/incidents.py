@@ -86,6 +86,13 @@ class Incident:
         """The one under analysis."""
         return self.namespaces[0]
 
+    @property
+    def accepted(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of fault and object that count as right: those of the truth, and others that its author lets count."""
+        stated = [(fault["fault"], fault["object"]) for fault in self.truth.get("faults") or ()]
+        others = [(fault, name) for fault, name in self.truth.get("accepted") or ()]
+        return tuple(dict.fromkeys([*stated, *others]))
+
     def exchanges(self, part: str) -> list[Exchange]:
         """The exchanges of one of PARTS; the files were checked when the incident was loaded.
 
