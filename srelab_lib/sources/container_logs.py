@@ -198,7 +198,7 @@ def _is_gone(error: SourceError) -> bool:
 
 def _failures(answers: _Answers, asked: int) -> Iterator[Missing]:
     if answers.cut:
-        reason = f"cut to the newest lines: {_some(sorted(answers.cut))}"
+        reason = f"cut to how they began and the newest lines: {_some(sorted(answers.cut))}"
         yield Missing(source="logs", reason=reason, matters="when a message was first seen")
     nothing = asked > 0 and not answers.texts
     for reason, names in sorted(answers.failed.items()):
