@@ -8,18 +8,21 @@ from typing import Any
 
 from recorded import FOLDER, PODS, altered
 
+from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.model import Snapshot
 from srelab_lib.settings import Settings
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.container_logs import WINDOW_LINES, joined_parts
 from srelab_lib.sources.incidents import load_incident
+from srelab_lib.sources.recording import record
+from srelab_lib.sources.replay import ReplayServer
 from srelab_lib.sources.snapshot import collect
 
 TALKER = "talker"
 
 
-def snapshot_of_long_log(tmp_path: Path, lines: int) -> Snapshot:
-    """The recording, its talker's own lines told again and again through the window."""
+def long_log(tmp_path: Path, lines: int) -> Path:
+    """The recording, its talkers' own lines told again and again through the window."""
 
     def lengthened(exchange: dict[str, Any]) -> dict[str, Any]:
         if not exchange["path"].startswith(f"{PODS}/{TALKER}") or not exchange["path"].endswith("/log"):
@@ -30,7 +33,10 @@ def snapshot_of_long_log(tmp_path: Path, lines: int) -> Snapshot:
         return exchange | {"body": body}
 
     began = load_incident(FOLDER).window.start
-    folder = altered(tmp_path, lengthened, part="logs")
+    return altered(tmp_path, lengthened, part="logs")
+
+
+def snapshot_of(folder: Path) -> Snapshot:
     settings = Settings(source="incident", incident=folder.name)
     with connect(settings, incidents_dir=folder.parent, now=datetime.now(UTC)) as connection:
         return collect(connection)
@@ -44,7 +50,7 @@ def told(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 
 def test_of_a_long_log_its_beginning_and_its_newest_lines_are_read(tmp_path: Path) -> None:
-    snapshot = snapshot_of_long_log(tmp_path, WINDOW_LINES + 5000)
+    snapshot = snapshot_of(long_log(tmp_path, WINDOW_LINES + 5000))
     rows = told(snapshot)
     assert rows[0]["message"].endswith("#0")
     assert rows[-1]["message"].endswith(f"#{WINDOW_LINES + 4999}")
@@ -56,11 +62,24 @@ def test_of_a_long_log_its_beginning_and_its_newest_lines_are_read(tmp_path: Pat
 
 
 def test_a_log_that_is_read_whole_has_no_hole(tmp_path: Path) -> None:
-    snapshot = snapshot_of_long_log(tmp_path, WINDOW_LINES - 5000)
+    snapshot = snapshot_of(long_log(tmp_path, WINDOW_LINES - 5000))
     rows = told(snapshot)
     assert len(rows) == WINDOW_LINES - 5000
     assert not any(row["after_hole"] for row in rows)
     assert not any("newest lines" in item.reason for item in snapshot.missing)
+
+
+def test_a_recording_says_which_logs_have_a_hole(tmp_path: Path) -> None:
+    with ReplayServer(long_log(tmp_path, WINDOW_LINES + 5000)) as server:
+        old, kubernetes = server.incident, KubernetesClient.from_url(server.url)
+        incident = record(
+            kubernetes=kubernetes, prometheus=None, namespaces=old.namespaces, window=old.window,
+            folder=tmp_path / "again", recorded_at=old.recorded_at,
+        )  # fmt: skip
+        kubernetes.close()
+    holed = [line for line in incident.cut if line.endswith("its beginning and newest lines")]
+    assert len(holed) == 2
+    assert all(f"/{TALKER}-" in line for line in holed)
 
 
 def test_parts_that_meet_are_one_log() -> None:

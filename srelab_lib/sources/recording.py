@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.prometheus import PrometheusClient
 from srelab_lib.errors import ApiError, SourceError
 from srelab_lib.model import TimeWindow
+from srelab_lib.signals.log_lines import hole_in
 from srelab_lib.signals.promql import CATALOGUE, DEFAULT_RATE_SECONDS, promql
 from srelab_lib.sources.incidents import INCIDENT_BYTES, Exchange, Incident, load_incident, packed, write_incident
 from srelab_lib.sources.prometheus_service import LAB_PROMETHEUS, Address
 from srelab_lib.sources.range_queries import rate_seconds
 from srelab_lib.sources.recording_git import git_exchanges
-from srelab_lib.sources.recording_logs import ContainerRef, fitted, logs_of, read_log
+from srelab_lib.sources.recording_logs import ContainerRef, fitted, logs_of, name_of, read_log
 from srelab_lib.sources.resources import RESOURCES
 
 WORKERS = 8
@@ -85,7 +87,10 @@ class _Recorder:
         return self._recorded(path, params, lambda: self._joined(path, params))
 
     def _log(self, ref: ContainerRef) -> Exchange | None:
-        return self._recorded(ref.path, ref.params, lambda: read_log(self.kubernetes, ref, self._soon()))
+        exchange = self._recorded(ref.path, ref.params, lambda: read_log(self.kubernetes, ref, self._soon()))
+        if exchange is not None and exchange.status == HTTPStatus.OK and hole_in(exchange.body) is not None:
+            self.cut.append(f"log of {name_of(exchange)}: its beginning and newest lines")
+        return exchange
 
     def _ask(self, question: tuple[str, Mapping[str, str]]) -> Exchange | None:
         endpoint, params = question

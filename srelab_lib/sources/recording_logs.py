@@ -128,9 +128,14 @@ def _whole_lines(text: str) -> str:
     return text[: text.rfind("\n") + 1]
 
 
+def name_of(log: Exchange) -> str:
+    """`namespace/pod/container`, and whether it is the previous one's."""
+    parts = log.path.split("/")
+    return f"{parts[4]}/{parts[6]}/{log.params['container']}" + (" (previous)" if "previous" in log.params else "")
+
+
 def _lost(log: Exchange, kept: Exchange) -> str:
     if kept.body == log.body:
         return ""
-    parts = log.path.split("/")
-    name = f"{parts[4]}/{parts[6]}/{log.params['container']}" + (" (previous)" if "previous" in log.params else "")
-    return f"log of {name}: its beginning and newest lines, {kept.body.count(chr(10))} of {log.body.count(chr(10))}"
+    before, after = log.body.count("\n"), kept.body.count("\n")
+    return f"log of {name_of(log)}: its beginning and newest lines, {after} of {before}"
