@@ -244,7 +244,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|exit\w*|end\w*|"
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
         r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
-        r"ing)?\b(?! the| through| on| to| by| it)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
+        r"ing)?\b(?! the| through| on| to| by| it| (?:\w+ )?on to)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
         r"\bfinish(?:ed|es)\b(?! with\b| on\b| in\b)",
         WELL,
         TROUBLE,

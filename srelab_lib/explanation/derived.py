@@ -40,6 +40,9 @@ _NAMED_UNIT = re.compile(
     r"[a-z]\w*(?P<seconds>Seconds))\b"
     r"(?!=)"
 )
+_UNIT_FIELD = re.compile(
+    r"\b[\w.]*_(?P<unit>ms|millis|s|secs?|seconds|minutes|bytes|percent)[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
+)
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
 _PERIOD, _THRESHOLD = "periodSeconds", "failureThreshold"
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
@@ -128,11 +131,16 @@ def _changed(held: Sequence[Held]) -> Iterator[Quantity]:
             yield Quantity(text="", value=1 - new / old, family="share", step=0.01, roles=_DIFFERENCE)
 
 
+_UNITS = {"millis": "ms", "sec": "s", "secs": "s"}
+
+
 def _in_named_units(fact: Held) -> Iterator[Quantity]:
     """`DELAY_SECONDS changed from 0.05 to 8`, `(timeoutSeconds) lowered from 5 to 1`: the unit stands in the name."""
+    for match in _UNIT_FIELD.finditer(fact.item.text):
+        yield from quantities(f"{match['number']} {_UNITS.get(match['unit'], match['unit'])}")
     named = _NAMED_UNIT.search(fact.item.text)
     written = (named["unit"] or named["seconds"]).lower() if named else ""
-    unit = {"millis": "ms", "sec": "s", "secs": "s"}.get(written, written)
+    unit = _UNITS.get(written, written)
     for item in fact.quantities if named else ():
         if not item.family and not item.roles:
             found = quantities(f"{item.text} {unit}")

@@ -221,9 +221,12 @@ def _in_context(item: Quantity, text: str) -> Quantity:
     return item if item.family else _with_key_unit(item, before)
 
 
+_OTHER_UNIT_KEY = re.compile(r"_(?:ms|millis|minutes|bytes|percent)\W{1,3}$", re.IGNORECASE)
+
+
 def _with_key_unit(item: Quantity, before: str) -> Quantity:
     """`timeoutSeconds=1`, `memory_limit_bytes 10485760`: the unit stands in the field's name."""
-    if _TIMED_KEY.search(before):
+    if _TIMED_KEY.search(before) and not _OTHER_UNIT_KEY.search(before):
         return replace(item, family="seconds", base="" if "econds" in before[-24:] else "unwritten")
     keyed = _KEY_UNIT.search(before)
     if keyed is None:

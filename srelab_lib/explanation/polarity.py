@@ -24,7 +24,7 @@ _DECLINED = (
     r"forbid|prohibit|prevent|stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
     r"gave up|gives? up|giving up|bar(?:s|red) |silent|mute|down\b|unready|un\w+able|invalid|malformed|corrupt|"
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|limit(?:ed|ing)\b|"
-    r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|miss|vanish|disappear|"
+    r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|locked|miss|vanish|disappear|"
     r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
     r"in vain|un(?!der|til|less|ique|it|iform|load)\w{4,}|in(?:correct|complete|adequate|valid|sufficient)|mis\w{4,}"
 )

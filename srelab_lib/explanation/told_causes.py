@@ -11,10 +11,12 @@ from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Held, Passage
 from srelab_lib.explanation.vocabulary import CONCEPTS
 
-_NAMES_CAUSE = re.compile(r"\W(?:cause|why|reason)\W{0,2}[=:]\W{0,2}|\b(?:because of|due to|caused by):? ")
+_NAMES_CAUSE = re.compile(
+    r"\W(?:cause|why|reason)\W{0,2}[=:]\W{0,2}|\((?:cause|because) |\b(?:because of|due to|caused by):? "
+)
 _EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=\S)")
 """`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it."""
-_MESSAGE = re.compile(r" message=")
+_MESSAGE = re.compile(r" message=(?P<why>\".*?\"(?= [\w.]+=|$))?")
 _CONTAINER = re.compile(r"\(container=[^)]*\)")
 
 
@@ -58,6 +60,7 @@ def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
     for pattern in patterns.get(fact.item.kind, ()):
         found = list(pattern.finditer(text))
         for match in found:
-            yield Passage(text[: match.start()], fact.hidden), Passage(text[match.end() :], fact.hidden)
+            why = match.groupdict().get("why") or text[match.end() :]
+            yield Passage(text[: match.start()], fact.hidden), Passage(why, fact.hidden)
         if found:
             return

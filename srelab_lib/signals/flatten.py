@@ -22,7 +22,8 @@ _CHOSEN = frozenset(
     {"labels", "annotations", "nodeSelector", "matchLabels", "selector", "data", "binaryData", "stringData", "hard"}
 )
 _EMPTY_IS_NONE = frozenset({"resources", "securityContext", "metadata", "strategy", "limits", "requests", "env"})
-_MAX_VALUE = 160
+MAX_SHOWN = 160
+"""Characters of a value in a sentence."""
 
 
 def flatten(value: Any, path: str = "") -> Flat:
@@ -82,11 +83,10 @@ def env_value(value: Any, path: str) -> str | None:
 def _text(value: Any, path: str) -> str:
     if isinstance(value, list) and path.rpartition(".")[2] in ("command", "args"):
         value = " ".join(str(word) for word in value)
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return shortened(text)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def shortened(text: str) -> str:
-    """At most `_MAX_VALUE` characters, and how many more there were."""
-    left_out = len(text) - _MAX_VALUE
-    return f"{text[:_MAX_VALUE]}… ({left_out} characters more)" if left_out > 0 else text
+def shortened(text: str, most: int = MAX_SHOWN) -> str:
+    """At most so many characters, and how many more there were."""
+    left_out = len(text) - most
+    return f"{text[:most]}… ({left_out} characters more)" if left_out > 0 else text

@@ -9,7 +9,7 @@ from srelab_lib.model import TimeWindow
 from srelab_lib.signals.edits import Edit, Row, applied, content, drift, edits_of, time_of, within
 from srelab_lib.signals.flatten import Flat, flatten, shortened
 from srelab_lib.signals.ownership import Raw, RawByKind, ref_of
-from srelab_lib.signals.spec_diff import difference
+from srelab_lib.signals.spec_diff import difference, kept
 from srelab_lib.signals.versions import VersionClock, last_known_write
 
 # Made or written all the time by controllers: what a person changes shows in their owners. Applications: see gitops.
@@ -86,10 +86,19 @@ def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new
     template = next((prefix for prefix in _TEMPLATES if path.startswith(prefix)), "")
     field = path.removeprefix(template)
     if old is None:
-        text = f"{field} of {_named(kind, item)} set to {new or 'empty'} (the value before is not known)"
+        text = f"{field} of {_named(kind, item)} set to {shortened(new or 'empty')} (the value before is not known)"
     else:
         text = difference(field, old, new, of=_named(kind, item)).text
-    return _row(kind, item, time, field, old, new, text + (f" by {manager}" if manager else ""), rollout=bool(template))
+    return _row(
+        kind,
+        item,
+        time,
+        field,
+        kept(old),
+        kept(new),
+        text + (f" by {manager}" if manager else ""),
+        rollout=bool(template),
+    )
 
 
 def _written_again(kind: str, item: Raw, edit: Edit, fields: Mapping[str, str]) -> Row:

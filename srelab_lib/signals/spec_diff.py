@@ -17,6 +17,7 @@ _UNIT = re.compile(
     r"(?:containers|initContainers|volumes)\[[^\]]+\]|(?:liveness|readiness|startup)Probe(?:\.(?:exec|grpc|httpGet|tcpSocket))?"
 )
 _WORDS = {"spec.replicas": "number of replicas", "serviceAccountName": "service account"}
+MAX_KEPT = 4000
 _RESOURCE = re.compile(r"resources\.(limits|requests)\.(.+)")
 
 
@@ -43,7 +44,13 @@ def diff_specs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differenc
 def difference(field: str, old: str | None, new: str | None, *, of: str = "") -> Difference:
     """One altered field with its sentence, on one line: `number of replicas of Deployment web lowered from 3 to 0`."""
     subject = f"{_subject(field)} of {of}" if of else _subject(field)
-    return Difference(field=field, old=old, new=new, text=" ".join(f"{subject} {_verb(field, old, new)}".split()))
+    text = " ".join(f"{subject} {_verb(field, old, new)}".split())
+    return Difference(field=field, old=kept(old), new=kept(new), text=text)
+
+
+def kept(value: str | None) -> str | None:
+    """What a table holds of a value: a file's first pages."""
+    return None if value is None else shortened(value, MAX_KEPT)
 
 
 def _units(before: Flat, after: Flat) -> Iterator[tuple[str, str | None, str | None]]:
@@ -86,9 +93,13 @@ def _of_container(part: str) -> str:
 
 def _verb(field: str, old: str | None, new: str | None) -> str:
     if old is None:
-        return f"added: {new}"
+        return f"added: {shortened(new or '')}"
     if new is None:
-        return f"removed (was {old})"
+        return f"removed (was {shortened(old)})"
+    gone, come = (shortened(text) for text in _altered_lines(old, new))
+    if not (gone and come) and old and new:
+        return f"changed: added {come}" if come else f"changed: removed {gone}"
+    old, new = gone, come
     was, now = quantity(old), quantity(new)
     if was is None or now is None or was == now:
         return f"changed from {old or 'empty'} to {new or 'empty'}"
@@ -97,6 +108,16 @@ def _verb(field: str, old: str | None, new: str | None) -> str:
         if _is_amount(field)
         else f"changed from {old} to {new}"
     )
+
+
+def _altered_lines(old: str, new: str) -> tuple[str, str]:
+    """Of two texts of several lines those that the other has not, else the texts."""
+    before, after = old.splitlines(), new.splitlines()
+    in_before, in_after = set(before), set(after)
+    gone = [line for line in before if line not in in_after]
+    come = [line for line in after if line not in in_before]
+    several = len(before) > 1 or len(after) > 1
+    return ("\n".join(gone), "\n".join(come)) if several and (gone or come) else (old, new)
 
 
 def _is_amount(field: str) -> bool:

@@ -19,13 +19,19 @@ from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
 ERROR_LEVELS = frozenset({"error", "critical"})
+COMPLAINT_LEVELS = ERROR_LEVELS | {"warning"}
+MANY_COMPLAINTS = 5
 DOMINANT_RATIO = 0.3
 """From this share of its lines on, a workload does little else than fail."""
 SETTLED_BEFORE = timedelta(seconds=20)
 """A log that ran this long without a line ran without it."""
+STARTING = timedelta(seconds=10)
+AT_WORK_LINES = 3
+"""So many lines after a start show that somebody was at work."""
 SETTLE = timedelta(seconds=60)
 """What has been silent this long is over."""
 
+_ANYTHING = re.compile("")
 _PROSE = re.compile(
     r"ignore (?:all|any|every|the|your|previous|prior)\b.{0,40}\b(?:instruction|prompt|rule|evidence|above)"
     r"|\broot cause\b|\byou are (?:an?|the|now)\b|\b(?:system|assistant|developer)\s*(?:prompt|message|:)\s"
@@ -40,6 +46,10 @@ _ACCESS_LINE = re.compile(r'"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S.{0,20
 
 _USAGE = re.compile(r"^usage: |(?:^|\s)--?[A-Za-z][\w-]*(?: [A-Z]+)?\t", re.IGNORECASE)
 """How a program wants to be called: it tells of time-outs and errors that can be set."""
+
+
+_NO_FILE = re.compile(r'\bopen\(\) "[^"]*" failed \(2: ')
+"""What nginx writes as an error of every request that it answers with 404."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,9 +141,23 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
     return [row for row in rows(df) if pattern.search(str(row["message"])) and reports(str(row["message"]))]
 
 
+def complaints_since(s: Snapshot, moment: datetime) -> list[Hits]:
+    """Warnings and errors of kinds that no workload logged before a moment, and that began right after it."""
+    lines = [line for line in matching(s, _ANYTHING) if line["level"] in COMPLAINT_LEVELS]
+    first: dict[tuple[str, str], datetime] = {}
+    for line in lines:
+        first.setdefault((line["object"], line["template"]), line["time"])
+    fresh = [line for line in lines if first[line["object"], line["template"]] >= moment]
+    return [
+        hit
+        for hit in by_workload(s, fresh)
+        if len(hit.lines) >= MANY_COMPLAINTS and hit.ongoing and hit.log_start < moment and hit.first <= moment + SETTLE
+    ]
+
+
 def reports(message: str) -> bool:
     """True for a line that reports something itself; false for an access line, a usage text and prose that claims."""
-    return not any(pattern.search(message) for pattern in (_PROSE, _ACCESS_LINE, _USAGE))
+    return not any(pattern.search(message) for pattern in (_PROSE, _ACCESS_LINE, _USAGE, _NO_FILE))
 
 
 def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Hits]:
@@ -152,7 +176,7 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
             Hits(
                 object=ref,
                 lines=tuple(last_episode(group, holes)),
-                log_start=min([own["time"].min().to_pydatetime(warn=False), *_starts(s, ref)]),
+                log_start=_log_start(s, ref, own["time"].min().to_pydatetime(warn=False)),
                 log_end=own["time"].max().to_pydatetime(warn=False),
                 log_lines=len(own),
                 holes=holes,
@@ -161,9 +185,16 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
     return found
 
 
-def _starts(s: Snapshot, ref: str) -> list[datetime]:
-    """When the containers of a workload started, in the window: a program that says nothing runs all the same."""
-    return [row["started_at"] for row in live_containers(s) if row["object"] == ref and in_window(s, row["started_at"])]
+def _log_start(s: Snapshot, ref: str, first: datetime) -> datetime:
+    """From when on its silence counts: from its start, where others were at work before it spoke, else from `first`."""
+    starts = [
+        row["started_at"] for row in live_containers(s) if row["object"] == ref and in_window(s, row["started_at"])
+    ]
+    began = min(starts, default=first)
+    logs = s["logs"]
+    others = logs[(logs["object"] != ref) & (logs["time"] < first)]
+    settled = others["time"] > others.groupby("object")["time"].transform("min") + STARTING
+    return began if (settled & (others["time"] > began + STARTING)).sum() >= AT_WORK_LINES else first
 
 
 def _time(line: Row) -> datetime:

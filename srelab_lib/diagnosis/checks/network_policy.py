@@ -9,6 +9,7 @@ from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, failures
 from srelab_lib.diagnosis.checks._facts import Check, in_window, one_each, raw_objects, spec_fact
+from srelab_lib.diagnosis.checks._logs import complaints_since
 from srelab_lib.diagnosis.checks._policies import Direction, Peer, Policy, allowed, policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import risen_signals, symptoms
@@ -126,6 +127,28 @@ def check_new_policy(s: Snapshot) -> Iterator[Finding]:
             yield _finding(s, closed, quiet, new[0].created, [], 2)
 
 
+def check_closed_by_policy(s: Snapshot) -> Iterator[Finding]:
+    """A NetworkPolicy made in the window that lets nobody in who is there, and complaints that began right after."""
+    view = net(s)
+    for workload in view.workloads.values():
+        on = policies_on(s, workload.labels, "Ingress")
+        new = next((policy for policy in on if in_window(s, policy.created)), None)
+        if new is None or not workload.ready or any(_may_enter(s, on, other) for other in view.workloads.values()):
+            continue
+        complaints = [hit for hit in complaints_since(s, new.created) if hit.object != workload.ref]
+        if complaints:
+            closed = Blocked(policy=new, direction="Ingress", pod=workload.ref, what="any workload of the namespace")
+            told = [fact for hit in complaints for fact in hit.facts(2)]
+            first = min(hit.first for hit in complaints)
+            yield _finding(s, closed, told, first, [hit.object for hit in complaints], 2)
+
+
+def _may_enter(s: Snapshot, policies: Sequence[Policy], other: Workload) -> bool:
+    """True when the policies have an ingress rule for a workload, on whatever port."""
+    peer = Peer(labels=other.labels, namespace=s.namespace, namespace_labels=_namespace_labels(s), port=None)
+    return allowed(policies, "Ingress", peer, own_namespace=s.namespace)
+
+
 def _finding(
     s: Snapshot, found: Blocked, told: Sequence[Fact], since: datetime, callers: list[str], strength: Any
 ) -> Finding:
@@ -161,4 +184,4 @@ def _finding(
     )
 
 
-CHECKS: tuple[Check, ...] = (check_policy_blocks, check_new_policy)
+CHECKS: tuple[Check, ...] = (check_policy_blocks, check_new_policy, check_closed_by_policy)
