@@ -15,6 +15,7 @@ from itertools import pairwise
 from statistics import median
 
 from srelab_lib.diagnosis.checks._facts import Row, grouped, in_window, live_containers, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
@@ -176,7 +177,7 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
             Hits(
                 object=ref,
                 lines=tuple(last_episode(group, holes)),
-                log_start=_log_start(s, ref, own["time"].min().to_pydatetime(warn=False)),
+                log_start=_log_starts(s)[ref],
                 log_end=own["time"].max().to_pydatetime(warn=False),
                 log_lines=len(own),
                 holes=holes,
@@ -185,16 +186,21 @@ def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
     return found
 
 
-def _log_start(s: Snapshot, ref: str, first: datetime) -> datetime:
-    """From when on its silence counts: from its start, where others were at work before it spoke, else from `first`."""
-    starts = [
-        row["started_at"] for row in live_containers(s) if row["object"] == ref and in_window(s, row["started_at"])
-    ]
-    began = min(starts, default=first)
+@once
+def _log_starts(s: Snapshot) -> dict[str, datetime]:
+    """From when on the silence of each workload counts: from its start, where others were at work before it spoke."""
     logs = s["logs"]
-    others = logs[(logs["object"] != ref) & (logs["time"] < first)]
-    settled = others["time"] > others.groupby("object")["time"].transform("min") + STARTING
-    return began if (settled & (others["time"] > began + STARTING)).sum() >= AT_WORK_LINES else first
+    logs = logs[logs["time"].notna()]
+    first = logs.groupby("object")["time"].min()
+    settled = logs[logs["time"] > logs["object"].map(first) + STARTING]
+    found = {str(ref): time.to_pydatetime(warn=False) for ref, time in first.items()}
+    for row in live_containers(s):
+        spoke, began = found.get(row["object"]), row["started_at"]
+        if spoke is not None and in_window(s, began) and began < spoke:
+            others = settled[settled["object"] != row["object"]]["time"]
+            if others.between(began + STARTING, spoke, inclusive="neither").sum() >= AT_WORK_LINES:
+                found[row["object"]] = began
+    return found
 
 
 def _time(line: Row) -> datetime:
