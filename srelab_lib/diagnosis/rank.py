@@ -114,7 +114,8 @@ def rank(
     for finding in merged:
         cause = causes[id(finding)]
         effects = tuple(other for other in merged if causes[id(other)] is finding)
-        change = starting_change(finding, changes, reads)
+        # What merely follows was started by the cause, whatever was changed about then.
+        change = starting_change(finding, changes, reads) if cause is None else None
         ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
