@@ -1,0 +1,70 @@
+"""Scenario B on the real cluster: the notebook finds live what it finds in the recording.
+
+On the cluster of `cluster.sh up`, where no Argo CD heals it. Not collected by `make test`, since it breaks the app for
+some minutes: `pytest tests/e2e/live.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srelab_lib.settings import DEFAULT_INCIDENT, LAB_CONTEXT
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+APP = ROOT / "k8s" / "manifests" / "broken-app"
+BASELINE_SECONDS = 150
+DAMAGE_SECONDS = 90
+LIMIT = (
+    '{"spec": {"template": {"spec": {"containers": [{"name": "broken-app",'
+    ' "resources": {"limits": {"memory": "10Mi"}, "requests": {"memory": "10Mi"}}}]}}}}'
+)
+
+
+def kubectl(*arguments: str) -> str:
+    command = ["kubectl", "--context", LAB_CONTEXT, "--namespace", "default", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+
+
+def run_notebook(folder: Path, *parameters: str) -> dict[str, Any]:
+    """Runs 06_rca headless and reads its report."""
+    command = [sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "06_rca.ipynb"), str(folder / "out.ipynb")]
+    values = ["-p", "output_dir", str(folder), "-p", "model_deadline_seconds", "0"]
+    done = subprocess.run([*command, *values, *parameters], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
+@pytest.fixture(scope="module")
+def broken_app() -> Iterator[None]:
+    """The app with its limit lowered, after a healthy while; healed afterwards."""
+    kubectl("apply", "-k", str(APP))
+    kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
+    time.sleep(BASELINE_SECONDS)
+    kubectl("patch", "deployment/broken-app", "--patch", LIMIT)
+    time.sleep(DAMAGE_SECONDS)
+    yield
+    kubectl("replace", "--force", "-k", str(APP))
+    kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
+
+
+@pytest.mark.usefixtures("broken_app")
+def test_live_and_recorded_verdicts_agree(tmp_path: Path) -> None:
+    (tmp_path / "live").mkdir()
+    (tmp_path / "recorded").mkdir()
+    minutes = str((BASELINE_SECONDS + DAMAGE_SECONDS) // 60)
+    live = run_notebook(tmp_path / "live", "-p", "minutes", minutes)
+    recorded = run_notebook(tmp_path / "recorded", "-p", "source", "incident", "-p", "incident", DEFAULT_INCIDENT)
+    assert live["run"]["source"] == {"kind": "live", "context": LAB_CONTEXT}
+    for key in ("outcome", "fault", "object"):
+        assert live["verdict"][key] == recorded["verdict"][key]
+    assert "10Mi" in live["verdict"]["change"]
+    assert "10Mi" in recorded["verdict"]["change"]
