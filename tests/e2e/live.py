@@ -20,8 +20,8 @@ from srelab_lib.settings import DEFAULT_INCIDENT, LAB_CONTEXT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "k8s" / "manifests" / "broken-app"
-BASELINE_SECONDS = 150
-DAMAGE_SECONDS = 90
+BASELINE_SECONDS = 120
+DAMAGE_SECONDS = 80
 LIMIT = (
     '{"spec": {"template": {"spec": {"containers": [{"name": "broken-app",'
     ' "resources": {"limits": {"memory": "10Mi"}, "requests": {"memory": "10Mi"}}}]}}}}'
