@@ -179,7 +179,7 @@ def _kind(line: Row) -> str:
     message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
     plain = re.sub(r"^.{0,60}?\b(?:ERROR|CRITICAL|FATAL|error|level=\w+)\b\W*", "", message)
-    return (match[0] if match else plain)[:160].strip()
+    return (match[0] if match else plain.strip() or message)[:160].strip()
 
 
 def _crashes(s: Snapshot, ref: str) -> bool:
