@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,20 @@ def run_notebook(folder: Path, *parameters: str) -> dict[str, Any]:
     return report
 
 
+def running_seconds() -> float:
+    """For how long all pods of the app have run."""
+    times = kubectl(
+        "get", "pods", "-l", "app.kubernetes.io/name=broken-app", "-o", "jsonpath={.items[*].status.startTime}"
+    )
+    return (datetime.now(UTC) - max(map(datetime.fromisoformat, times.split()))).total_seconds()
+
+
 @pytest.fixture(scope="module")
 def broken_app() -> Iterator[None]:
     """The app with its limit lowered, after a healthy while; healed afterwards."""
     kubectl("apply", "-k", str(APP))
     kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
-    time.sleep(BASELINE_SECONDS)
+    time.sleep(max(0.0, BASELINE_SECONDS - running_seconds()))
     kubectl("patch", "deployment/broken-app", "--patch", LIMIT)
     time.sleep(DAMAGE_SECONDS)
     yield
