@@ -239,6 +239,15 @@ def test_tracebacks_back_to_back_are_records_of_their_own() -> None:
     assert len(messages(*CHAINED, *CHAINED)) == 2
 
 
+def test_json_objects_on_one_line_are_records_of_their_own() -> None:
+    """Threads of a program wrote at once."""
+    one, other = '{"level": "error", "msg": "label blocked"}', '{"level": "info", "msg": "label printed {}{"}'
+    rows = table(log(one + other + one, "next"))
+    assert rows["message"].tolist() == ["label blocked", "label printed {}{", "label blocked", "next"]
+    assert rows["level"].tolist()[:3] == ["error", "info", "error"]
+    assert messages(one + '{"cut') == [one + '{"cut']
+
+
 def holed(*, leap_seconds: int) -> str:
     """A log of which the beginning and the newest lines were kept."""
     line = "2026-01-01T00:{:02d}:{:02d}.5Z served request number {:04d} of a client\n"

@@ -59,7 +59,7 @@ def test_it_is_named_with_its_object_and_its_change(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRUTHS)
 def test_no_cause_ends_before_it_names_anything(name: str) -> None:
-    assert [one.cause for one in diagnosed(name).findings if one.cause.rstrip().endswith(" with")] == []
+    assert [one.cause for one in diagnosed(name).findings if one.cause.rstrip().endswith((" with", ":"))] == []
 
 
 def finding(name: str, fault: str) -> Finding | None:

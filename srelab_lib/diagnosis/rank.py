@@ -161,20 +161,19 @@ def explains(cause: Finding, effect: Finding) -> bool:
     """
     if cause is effect or (cause.strength == 1 and effect.strength > 1):
         return False
-    same = cause.object == effect.object
-    passed_on = cause.fault == effect.fault == "exception_storm" and _is_called(cause.object, effect)
-    if not passed_on and not can_cause(cause.fault, effect.fault, same_object=same):
-        return False
-    if passed_on and _is_called(effect.object, cause):
+    if not (
+        _passed_on(cause, effect) or can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object)
+    ):
         return False
     touching = {cause.object, *cause.related} & {effect.object, *effect.related}
     in_time = cause.since is None or effect.since is None or cause.since <= effect.since + SLACK
     return bool(touching) and in_time
 
 
-def _is_called(ref: str, finding: Finding) -> bool:
-    """True for what the object of a finding calls: it passes the errors of that on."""
-    return ref != finding.object and ref in finding.related
+def _passed_on(cause: Finding, effect: Finding) -> bool:
+    """True for the errors of a caller that only tells of those of whom it calls."""
+    storms = cause.fault == effect.fault == "exception_storm" and cause.object != effect.object
+    return storms and cause.object in effect.related and effect.object not in cause.related
 
 
 def starting_change(

@@ -45,7 +45,7 @@ _NO_TROUBLE = re.compile(
     re.IGNORECASE,
 )
 
-_MESSAGE_KEYS = dict.fromkeys(("message", "msg", "event", "log", "text", "short_message", "body")).keys()
+_MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body")
 _LEVEL_KEYS = ("level", "severity", "lvl", "levelname", "log.level", "loglevel", "severity_text", "level_name", "@l")
 _ERROR_KEYS = ("error", "err", "exception", "exc_info", "exc", "stack_trace", "stacktrace", "stack", "traceback")
 _DULL_KEYS = frozenset((
@@ -101,12 +101,16 @@ def parse_json(line: str) -> tuple[str | None, str] | None:
 
 
 def _message(known: Mapping[str, Any]) -> str:
-    inner = next((value for value in known.values() if isinstance(value, dict) and _MESSAGE_KEYS & value.keys()), None)
-    if inner is not None and not _MESSAGE_KEYS & known.keys():
+    inner = next((value for value in known.values() if isinstance(value, dict) and _has_message(value)), None)
+    if inner is not None and not _has_message(known):
         known = {**known, **inner}  # `{"severity": ..., "jsonPayload": {"message": ...}}`
     said = [_text(known[key]) for key in (*_MESSAGE_KEYS, *_ERROR_KEYS) if known.get(key) not in (None, "", {}, [])]
     rest = [f"{key}={_text(value)}" for key, value in known.items() if key not in _DULL_KEYS and _is_scalar(value)]
     return " ".join([": ".join(dict.fromkeys(said)), *rest]).strip()
+
+
+def _has_message(fields: Mapping[str, Any]) -> bool:
+    return any(key in fields for key in _MESSAGE_KEYS)
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ cut to a bound, and every pattern is linear in the length of the line.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ MAX_CHARACTERS = 2000
 _MAX_LINE = 16 * 1024
 """What is read of one line: a structured record needs its end."""
 _MAX_TRACE_LINES = 400
+_JSON = json.JSONDecoder()
 HEAD_BYTES = 12 * 1024
 """What is kept of how a long log began: its banner, its configuration, "this is a development server"."""
 _HOLE = timedelta(seconds=5)
@@ -125,17 +127,34 @@ def records(text: str) -> Iterator[Record]:
     current: Record | None = None
     hole = hole_in(text)
     for place, raw in enumerate(text.split("\n")):
-        time, line = _stamp(raw)
+        time, whole = _stamp(raw)
         cut_here = place == hole
-        if (current is not None and not cut_here and current.take(line)) or not line.strip():
-            continue
-        if current is not None:
-            yield current
-        within = (current is None or cut_here) and bool(_WITHIN.match(line))
-        opened = within or line.startswith(_TRACEBACK)
-        current = Record(time=time, lines=[line], open=opened, after_hole=cut_here)
+        for line in _apart(whole):
+            if (current is not None and not cut_here and current.take(line)) or not line.strip():
+                continue
+            if current is not None:
+                yield current
+            within = (current is None or cut_here) and bool(_WITHIN.match(line))
+            opened = within or line.startswith(_TRACEBACK)
+            current = Record(time=time, lines=[line], open=opened, after_hole=cut_here)
+            cut_here = False
     if current is not None:
         yield current
+
+
+def _apart(line: str) -> list[str]:
+    """The JSON objects of a line, which holds several where threads wrote at once; any other line as it is."""
+    if not line.startswith("{") or "}{" not in line:
+        return [line]
+    found, end = [], 0
+    try:
+        while end < len(line):
+            begin = end
+            _, end = _JSON.raw_decode(line, begin)
+            found.append(line[begin:end])
+    except (ValueError, RecursionError):
+        return [line]
+    return found
 
 
 def hole_in(text: str) -> int | None:

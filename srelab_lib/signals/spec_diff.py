@@ -18,6 +18,7 @@ _UNIT = re.compile(
 )
 _WORDS = {"spec.replicas": "number of replicas", "serviceAccountName": "service account"}
 MAX_KEPT = 4000
+"""Characters of a value in a table."""
 _RESOURCE = re.compile(r"resources\.(limits|requests)\.(.+)")
 
 

@@ -178,7 +178,12 @@ def joined_parts(head: str, tail: str) -> str:
     """The whole lines of `head` before `tail`, and then that: a log with a hole, or with none where they meet."""
     first = tail[: tail.find("\n") + 1] or tail
     met = head.find(first)
-    return (head[:met] if met >= 0 else head[: head.rfind("\n") + 1]) + tail
+    return (head[:met] if met >= 0 else whole_lines(head)) + tail
+
+
+def whole_lines(text: str) -> str:
+    """The text without a last line that is cut."""
+    return text[: text.rfind("\n") + 1]
 
 
 def _take(answers: _Answers, part: _Part, answer: Log | SourceError) -> None:

@@ -9,7 +9,7 @@ from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.errors import RecordingError
 from srelab_lib.signals.log_lines import HEAD_BYTES
-from srelab_lib.sources.container_logs import WINDOW_LINES, joined_parts
+from srelab_lib.sources.container_logs import WINDOW_LINES, joined_parts, whole_lines
 from srelab_lib.sources.incidents import Exchange, packed
 
 LOG_BYTES = 4 * 1024 * 1024
@@ -119,13 +119,9 @@ def shortened(log: Exchange, max_bytes: int) -> Exchange:
     """The log in `max_bytes` characters: how it began, at most a quarter, and its newest lines."""
     if log.status != 200 or len(log.body) <= max_bytes:
         return log
-    head = _whole_lines(log.body[: min(HEAD_BYTES, max_bytes // 4)])
+    head = whole_lines(log.body[: min(HEAD_BYTES, max_bytes // 4)])
     tail = log.body[len(head) - max_bytes :]
     return replace(log, body=head + tail[tail.find("\n") + 1 :])
-
-
-def _whole_lines(text: str) -> str:
-    return text[: text.rfind("\n") + 1]
 
 
 def name_of(log: Exchange) -> str:

@@ -32,7 +32,7 @@ AT_WORK_LINES = 3
 SETTLE = timedelta(seconds=60)
 """What has been silent this long is over."""
 
-_ANYTHING = re.compile("")
+ANYTHING = re.compile("")
 _PROSE = re.compile(
     r"ignore (?:all|any|every|the|your|previous|prior)\b.{0,40}\b(?:instruction|prompt|rule|evidence|above)"
     r"|\broot cause\b|\byou are (?:an?|the|now)\b|\b(?:system|assistant|developer)\s*(?:prompt|message|:)\s"
@@ -144,7 +144,7 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
 
 def complaints_since(s: Snapshot, moment: datetime) -> list[Hits]:
     """Warnings and errors of kinds that no workload logged before a moment, and that began right after it."""
-    lines = [line for line in matching(s, _ANYTHING) if line["level"] in COMPLAINT_LEVELS]
+    lines = [line for line in matching(s, ANYTHING) if line["level"] in COMPLAINT_LEVELS]
     first: dict[tuple[str, str], datetime] = {}
     for line in lines:
         first.setdefault((line["object"], line["template"]), line["time"])

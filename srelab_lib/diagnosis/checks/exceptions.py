@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
-from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS, QUIET, Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._logs import ANYTHING, ERROR_LEVELS, QUIET, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
@@ -46,7 +46,7 @@ _INPUT = re.compile(
     re.IGNORECASE,
 )
 
-_ANYTHING = re.compile("")
+_UNTOLD = "its metrics count the failures and name no reason"
 _RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
 _EXCEPTION = re.compile(rf"{_RAISED}(?:: (?:(?!: {_RAISED})[^(]){{1,120}})?")
 """An exception and what it says, without the one that it is told again by."""
@@ -76,17 +76,6 @@ def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
 
 def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
     """The share of requests that fail, from its change point on."""
-    for ref in dict.fromkeys(s["metrics"].loc[s["metrics"]["signal"] == "error_ratio", "object"]):
-        throughout = failing_throughout(s, ref)
-        if throughout and not ref.startswith("Node/"):
-            yield Finding(
-                fault="exception_storm",
-                object=ref,
-                summary=f"most requests of {spoken(ref)} fail, and did so from the start of the window",
-                cause="its metrics count the failures and name no reason",
-                facts=one_each(throughout),
-                strength=1,
-            )
     for ref in dict.fromkeys(s["onsets"]["object"]):
         risen = onsets_of(s, ref, "error_ratio", "errors_per_second")
         if risen and ref and not ref.startswith("Node/"):
@@ -96,9 +85,23 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
                 fault="exception_storm",
                 object=ref,
                 summary=f"requests of {spoken(ref)} fail: {before} before, {after} after",
-                cause="its metrics count the failures and name no reason",
+                cause=_UNTOLD,
                 facts=one_each(risen_signals(s, ref, *USER_SIGNALS)),
                 since=risen[0]["time"],
+                strength=1,
+            )
+
+
+def check_failing_throughout(s: Snapshot) -> Iterator[Finding]:
+    """The share of requests that fail, where it was high in the whole window."""
+    for ref in dict.fromkeys(s["metrics"].loc[s["metrics"]["signal"] == "error_ratio", "object"]):
+        if throughout := failing_throughout(s, ref):
+            yield Finding(
+                fault="exception_storm",
+                object=ref,
+                summary=f"most requests of {spoken(ref)} fail, and did so from the start of the window",
+                cause=_UNTOLD,
+                facts=one_each(throughout),
                 strength=1,
             )
 
@@ -148,7 +151,7 @@ def _called(view: Net, hit: Hits) -> tuple[str, ...]:
 
 
 def _error_lines(s: Snapshot) -> list[Row]:
-    return [line for line in matching(s, _ANYTHING) if line["level"] in ERROR_LEVELS]
+    return [line for line in matching(s, ANYTHING) if line["level"] in ERROR_LEVELS]
 
 
 def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
@@ -201,4 +204,4 @@ def _changed(s: Snapshot, hit: Hits) -> bool:
     return any(0 <= (hit.first - time).total_seconds() <= NEW_CHANGE_SECONDS for time in times)
 
 
-CHECKS: tuple[Check, ...] = (check_exception_storm, check_error_ratio, check_bad_input)
+CHECKS: tuple[Check, ...] = (check_exception_storm, check_error_ratio, check_failing_throughout, check_bad_input)

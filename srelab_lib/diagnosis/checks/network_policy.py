@@ -119,27 +119,22 @@ def check_new_policy(s: Snapshot) -> Iterator[Finding]:
             found = _between(s, view, caller, service, None)
             if found and unwell and in_window(s, found.policy.created):
                 yield _finding(s, found, unwell, found.policy.created, [caller.ref], 2)
-    for workload in view.workloads.values():
-        new = [policy for policy in policies_on(s, workload.labels, "Ingress") if in_window(s, policy.created)]
-        quiet = risen_signals(s, workload.ref, "request_rate", "target_up", rising=False)
-        if quiet and new and not any(policy.rules("Ingress") for policy in policies_on(s, workload.labels, "Ingress")):
-            closed = Blocked(policy=new[0], direction="Ingress", pod=workload.ref, what="everything")
-            yield _finding(s, closed, quiet, new[0].created, [], 2)
 
 
 def check_closed_by_policy(s: Snapshot) -> Iterator[Finding]:
-    """A NetworkPolicy made in the window that lets nobody in who is there, and complaints that began right after."""
+    """A NetworkPolicy made in the window that lets in nobody who is there: who complains since, and what is quiet."""
     view = net(s)
     for workload in view.workloads.values():
         on = policies_on(s, workload.labels, "Ingress")
         new = next((policy for policy in on if in_window(s, policy.created)), None)
-        if new is None or not workload.ready or any(_may_enter(s, on, other) for other in view.workloads.values()):
+        if new is None or any(_may_enter(s, on, other) for other in view.workloads.values()):
             continue
-        complaints = [hit for hit in complaints_since(s, new.created) if hit.object != workload.ref]
-        if complaints:
+        quiet = risen_signals(s, workload.ref, "request_rate", "target_up", rising=False)
+        complaints = [hit for hit in complaints_since(s, new.created) if hit.object != workload.ref and workload.ready]
+        if complaints or quiet:
             closed = Blocked(policy=new, direction="Ingress", pod=workload.ref, what="any workload of the namespace")
-            told = [fact for hit in complaints for fact in hit.facts(2)]
-            first = min(hit.first for hit in complaints)
+            told = [*(fact for hit in complaints for fact in hit.facts(2)), *quiet]
+            first = min((hit.first for hit in complaints), default=new.created)
             yield _finding(s, closed, told, first, [hit.object for hit in complaints], 2)
 
 

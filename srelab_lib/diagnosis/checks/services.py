@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
@@ -14,13 +14,10 @@ from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, earliest
 from srelab_lib.diagnosis.checks._policies import policies_on
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net, settings_read
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.config_values import AFTER_EDIT, SLACK
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 _NEAR = 0.6
-SLACK = timedelta(seconds=10)
-"""Clocks of the API server and of nodes differ by less."""
-SENT_WITHIN = timedelta(minutes=3)
-"""Mounted files reach a pod within two minutes of an edit, and a restart takes its time."""
 _LISTENS = re.compile(
     r"(?:listening|running|serving|started|bound|available|ready|server)\b.{0,60}?"
     r"(?::|\bport[ =:]+|\bport\(s\):? )(\d{3,5})\b",
@@ -103,7 +100,7 @@ def _sent_there(s: Snapshot, calls: list[Failure], port: Mapping[str, Any]) -> R
     reads, number = settings_read(s), re.compile(rf"(?<!\d){port.get('port')}(?!\d)")
     for call in calls:
         for row in _changes(s, call.caller, *reads.get(call.caller, ())):
-            before = row["time"] - SLACK <= call.hits.first <= row["time"] + SENT_WITHIN
+            before = row["time"] - SLACK <= call.hits.first <= row["time"] + AFTER_EDIT
             if before and row["old"] and number.search(str(row["new"])) and not number.search(row["old"]):
                 return row
     return None
