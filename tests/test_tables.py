@@ -171,7 +171,7 @@ def test_events_of_one_kind_are_joined_with_their_times_and_counts() -> None:
 
 def test_events_are_joined_over_pods_of_other_names_only_when_they_are_about_the_same() -> None:
     events = events_table(KUBERNETES["Event"], OWNED)
-    keys = events[["involved", "reason", "message"]].duplicated()
+    keys = events[["involved", "involved_uid", "reason", "message"]].duplicated()
     assert not keys.any()
     assert events[events["reason"] == "Scheduled"]["involved"].nunique() > 3
 

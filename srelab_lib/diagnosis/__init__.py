@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
-from srelab_lib.diagnosis.checks._services import settings_read
+from srelab_lib.diagnosis.checks._services import ties_of
 from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
 from srelab_lib.diagnosis.noise import set_aside, users_are_measured
@@ -33,7 +33,13 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     felt = user_onsets(onsets)
     began = min((onset.time for onset in felt if onset.time is not None), default=None)
     found, quiet = _run_checks(snapshot)
-    ranked = rank(dated(found, snapshot), changes, began, snapshot.window.start, reads=settings_read(snapshot))
+    ranked = rank(
+        dated(found, snapshot),
+        changes,
+        began,
+        snapshot.window.start,
+        ties=ties_of(snapshot),
+    )
     aside, measured = set_aside(snapshot), users_are_measured(snapshot)
     verdict = judge(ranked, onsets, snapshot.missing, aside=aside, measured=measured)
     evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])

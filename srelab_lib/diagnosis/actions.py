@@ -12,7 +12,7 @@ from string import Template
 
 from srelab_lib.diagnosis.checks._services import net, settings_read
 from srelab_lib.diagnosis.rank import Ranked, is_task
-from srelab_lib.model import Action, Change, Snapshot, Verdict, split_ref
+from srelab_lib.model import Action, Change, Finding, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
 
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
@@ -39,7 +39,6 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "changed": _OBJECT,
     "added": _OBJECT,
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
-    "edited": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
     "reader": _OBJECT,
     "task": _OBJECT,
     "running": _OBJECT,
@@ -51,15 +50,22 @@ _SETS: dict[str, re.Pattern[str]] = {
     "old_replicas": re.compile(r"(?:spec\.)?replicas"),
 }
 """The field that a command sets to each of these: the old value of any other field has no place there."""
-_ADDED = frozenset({"networkpolicy", "resourcequota", "limitrange"})
+_ADDED = frozenset(
+    {
+        "networkpolicy", "resourcequota", "limitrange",
+        "validatingwebhookconfiguration", "mutatingwebhookconfiguration",
+    }
+)  # fmt: skip
 """What only restricts others may be deleted again; a workload that came at the same time may not."""
+_EDITED = ("spec.", "data[", "rules", "subjects", "webhooks", "metadata.labels")
+"""What somebody edited by hand, and can edit back."""
 _CONTROLLERS = frozenset({"deployment", "statefulset", "daemonset"})
 
 _ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $changed")
 _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
 _LIMIT_BACK = "Set the limit back to what it was"
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
-_EDIT_BACK = ("Undo what was changed in $edited", "$kubectl edit $changed")
+_EDIT_BACK = ("Undo what was changed in $field", "$kubectl edit $changed")
 _READ_AGAIN = ("Let it read the ConfigMap again", "$kubectl rollout restart $reader")
 _SUSPEND = (
     "Stop the Job for now, unless its work must go on",
@@ -101,6 +107,7 @@ _FIX: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "network_policy_blocks": (_DELETE,),
+    "webhook_unreachable": (_DELETE,),
     "quota_exceeded": (_DELETE,),
     "limit_range_violated": (_DELETE,),
 }  # fmt: skip
@@ -152,8 +159,7 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     back = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top) else [_SET_BACK]
     fixes = [*_FIX.get(top.finding.fault, ()), *back]
     fixes += [_SUSPEND]
-    if "reader" in values:
-        fixes += [*([] if {"field", "was"} <= values.keys() else [_EDIT_BACK]), _READ_AGAIN]
+    fixes += [*([] if "was" in values else [_EDIT_BACK]), _READ_AGAIN]
     verify = (
         [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
         if kind in _CONTROLLERS
@@ -196,7 +202,7 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
     values["container"] = _container(top, snapshot)
     values["configmap"] = next((x[2] for x in map(split_ref, top.finding.related) if x[0] == "ConfigMap"), "")
-    values |= _rights(top.finding.related)
+    values |= _rights(top.finding)
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
     values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
@@ -205,11 +211,12 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
 
 
-def _rights(related: Iterable[str]) -> dict[str, str]:
-    """The account that lacks a right, and a Role that has it."""
-    named = {kind: (namespace, name) for kind, namespace, name in map(split_ref, related)}
+def _rights(finding: Finding) -> dict[str, str]:
+    """The account that lacks a right, and a Role that has it and is not bound to the account."""
+    named = {kind: (namespace, name) for kind, namespace, name in map(split_ref, finding.related)}
     namespace, account = named.get("ServiceAccount", ("", ""))
-    return {"account": f"{namespace}:{account}", "role": named.get("Role", ("", ""))[1]}
+    unbound = [fact.object for fact in finding.facts if fact.kind == "spec" and fact.object.startswith("Role/")]
+    return {"account": f"{namespace}:{account}", "role": split_ref(unbound[0])[2] if unbound else ""}
 
 
 def _ports(name: str, behind: str, snapshot: Snapshot) -> dict[str, str]:
@@ -226,9 +233,9 @@ def _ports(name: str, behind: str, snapshot: Snapshot) -> dict[str, str]:
 
 def _of_change(change: Change, namespace: str) -> dict[str, str]:
     kind, place, name = split_ref(change.object)
-    changed = f"{kind.lower()}/{name}" if place == namespace else ""
+    changed = f"{kind.lower()}/{name}" if place in (namespace, "") else ""
     came = change.field == "created" and kind.lower() in _ADDED
-    edited = not change.revision and change.field.startswith(("spec.", "data["))
+    edited = not change.revision and not change.commit and change.field.startswith(_EDITED)
     return {
         "commit": change.commit,
         "changed": changed,
@@ -239,7 +246,7 @@ def _of_change(change: Change, namespace: str) -> dict[str, str]:
 
 
 def _of_settings(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
-    """Of an edited ConfigMap: the field, and the controller that reads it and has the trouble."""
+    """Of an edited ConfigMap: the controller that reads it and has the trouble."""
     change = top.change
     if change is None or change.commit or not change.object.startswith("ConfigMap/"):
         return {}
@@ -247,7 +254,7 @@ def _of_settings(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     concerned = [top.finding.object, *top.finding.related]
     reader = next((ref for ref in concerned if change.object in reads.get(ref, ())), "")
     kind, _, name = split_ref(reader) if reader else ("", "", "")
-    return {"edited": change.field, "reader": f"{kind.lower()}/{name}" if kind.lower() in _CONTROLLERS else ""}
+    return {"reader": f"{kind.lower()}/{name}" if kind.lower() in _CONTROLLERS else ""}
 
 
 def _of_task(change: Change | None, snapshot: Snapshot) -> dict[str, str]:

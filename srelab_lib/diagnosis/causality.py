@@ -92,8 +92,11 @@ _UPWARD: frozenset[tuple[str, str]] = frozenset(
 """Pairs that run against the tiers: a probe that fails because the process is dead is not a wrong probe."""
 
 
-_OF_ONE_OBJECT: frozenset[tuple[str, str]] = frozenset({("retry_storm", "exception_storm")})
-"""A caller that tries too often fails by it; the errors of whom it calls may be why it tries again."""
+_OF_ONE_OBJECT: frozenset[tuple[str, str]] = frozenset(
+    {("retry_storm", "exception_storm"), ("pool_exhausted", "slow_dependency"), ("pool_exhausted", "dependency_down")}
+)
+"""A caller that tries too often fails by it; the errors of whom it calls may be why it tries again. One whose pool is
+used up is slow to its own callers; the slowness of whom it calls may be why its pool is used up."""
 _LIFE = frozenset({"crash_app_exit", "container_killed"})
 """A process that ends: on the dependency itself it is the cause of `dependency_down`, on a caller it is the effect."""
 
@@ -106,6 +109,8 @@ def can_cause(cause: str, effect: str, *, same_object: bool) -> bool:
         return not same_object
     if (cause, effect) in _OF_ONE_OBJECT:
         return same_object
+    if (effect, cause) in _OF_ONE_OBJECT and same_object:
+        return False
     if (cause, effect) in _WITHIN_TIER or (cause, effect) in _UPWARD:
         return True
     if (effect, cause) in _UPWARD or (effect, cause) in _WITHIN_TIER:

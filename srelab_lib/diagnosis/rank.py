@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from srelab_lib.diagnosis.causality import TIER, can_cause
+from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Change, Fact, Finding, split_ref, spoken
 
+_NO_TIES = Ties()
+_SEEN_BY_CALLERS = frozenset({"exception_storm", "slow_dependency"})
 SLACK = timedelta(seconds=90)
 """How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
 
 CHANGE_REACH = timedelta(minutes=15)
 """How long before the trouble a change may lie to be named as what started it."""
+
+_DOWN = frozenset(
+    {
+        "oom_killed",
+        "crash_app_exit",
+        "crash_bad_command",
+        "crash_missing_env",
+        "container_killed",
+        "scaled_to_zero",
+        "evicted",
+        "image_not_found",
+        "image_never_pull",
+        "image_wrong_arch",
+        "configmap_missing",
+        "configmap_key_missing",
+        "secret_missing",
+        "secret_key_missing",
+        "init_container_failed",
+        "init_container_stuck",
+        "liveness_probe_misconfigured",
+    }
+)
+"""A workload that does not do its work."""
+_TOGETHER = timedelta(seconds=60)
+"""Within this time two begin at once."""
+
+_DATED_BY_CHANGE = frozenset({"bad_deploy", "bad_config_edit"})
+"""Findings whose time is that of a change, and not of the trouble after it."""
 
 _CHANGED_FIELD: dict[str, str] = {
     "oom_killed": r"limits?\.?memory|memory.limit|resources|command|args|env|image",
@@ -31,7 +61,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "dev_server_in_production": r"command|args|image|env",
     "readiness_probe_misconfigured": r"readiness|probe|port|image|command|args",
     "liveness_probe_misconfigured": r"liveness|probe|port|image|command|args",
-    "startup_probe_too_short": r"startup|liveness|probe|image",
+    "startup_probe_too_short": r"startup|liveness|probe|image|env|data|config",
     "service_selector_mismatch": r"selector|label",
     "service_wrong_port": r"port",
     "node_selector_unmatched": r"nodeselector|affinity",
@@ -57,9 +87,13 @@ _CHANGED_FIELD: dict[str, str] = {
     "exception_storm": r"env|image|command|args|data|config",
     "slow_dependency": r"env|image|data|config",
     "memory_leak": r"env|image|command|args",
+    "pod_security_denied": r"pod-security|security",
+    "webhook_unreachable": r"webhook|created|service",
     "bad_input": r"env|image|command|args|data|config",
 }
 """Which altered fields can have started a fault, as a pattern over `changes.field`."""
+RESTARTED = r"^template$|restartedAt"
+"""Fields of which the same pods started anew: no change of what they run."""
 _ABSENT_KIND: dict[str, str] = {
     "service_missing": "Service",
     "configmap_missing": "ConfigMap",
@@ -97,7 +131,7 @@ def rank(
     onset: datetime | None = None,
     start: datetime | None = None,
     *,
-    reads: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    ties: Ties = _NO_TIES,
 ) -> tuple[Ranked, ...]:
     """All findings merged and ordered, the root cause first.
 
@@ -106,16 +140,17 @@ def rank(
         changes: of the window, in any order.
         onset: when users or metrics first saw trouble; ties go to what began nearest to it.
         start: of the window.
-        reads: the ConfigMaps that each object reads: their edits can have started what it does.
+        ties: how the objects hang together.
     """
     merged = [_of_this_episode(finding, changes, start) for finding in merge(findings)]
-    causes = {id(effect): _root(effect, merged) for effect in merged}
+    causes = {id(effect): _root(effect, merged, ties) for effect in merged}
+    merged = [finding for finding in merged if not _stands_beside(finding, causes[id(finding)], changes, ties)]
     ranked = []
     for finding in merged:
         cause = causes[id(finding)]
         effects = tuple(other for other in merged if causes[id(other)] is finding)
         # What merely follows was started by the cause, whatever was changed about then.
-        change = starting_change(finding, changes, reads) if cause is None else None
+        change = starting_change(finding, changes, ties) if cause is None else None
         ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
@@ -148,52 +183,78 @@ def _of_this_episode(finding: Finding, changes: Sequence[Change], start: datetim
     return replace(finding, since=max(returns)) if returns else finding
 
 
-def _root(effect: Finding, findings: Sequence[Finding]) -> Finding | None:
+def _root(effect: Finding, findings: Sequence[Finding], ties: Ties) -> Finding | None:
     """The deepest finding that explains `effect`, or None when it stands for itself."""
-    causes = [cause for cause in findings if explains(cause, effect)]
+    causes = [cause for cause in findings if explains(cause, effect, ties)]
     return min(causes, key=lambda f: (TIER[f.fault], -f.strength, f.object, f.fault), default=None)
 
 
-def explains(cause: Finding, effect: Finding) -> bool:
+def explains(cause: Finding, effect: Finding, ties: Ties = _NO_TIES) -> bool:
     """True when one finding can have brought about the other: causal order, a shared object, not later, not weaker.
+
+    What callers see they see of all whom they call, also through others.
 
     A cause that is only suspected (strength 1) does not explain what a server states.
     """
     if cause is effect or (cause.strength == 1 and effect.strength > 1):
         return False
+    called = ties.calls.get(effect.object, frozenset()) if effect.fault in _SEEN_BY_CALLERS else frozenset()
+    if cause.fault == "cpu_throttled" and cause.since is None and effect.since:
+        return False  # What was always throttled does not tell why something else began.
     if not (
-        _passed_on(cause, effect) or can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object)
+        _passed_on(cause, effect, called)
+        or can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object)
     ):
         return False
-    touching = {cause.object, *cause.related} & {effect.object, *effect.related}
-    in_time = cause.since is None or effect.since is None or cause.since <= effect.since + SLACK
+    touching = {cause.object, *cause.related} & {effect.object, *effect.related} or {cause.object} & called
+    if not touching and _left_work(cause, effect, ties):
+        return True
+    slack = CHANGE_REACH if effect.fault in _DATED_BY_CHANGE else SLACK
+    in_time = cause.since is None or effect.since is None or cause.since <= effect.since + slack
     return bool(touching) and in_time
 
 
-def _passed_on(cause: Finding, effect: Finding) -> bool:
+def _stands_beside(finding: Finding, cause: Finding | None, changes: Sequence[Change], ties: Ties) -> bool:
+    """True for a rollout of somebody who only feels what came from elsewhere: nothing says that it made this worse."""
+    if finding.fault != "bad_deploy" or cause is None or cause.object == finding.object:
+        return False
+    started = starting_change(cause, changes, ties)
+    return started is None or started.object != finding.object
+
+
+def _left_work(cause: Finding, effect: Finding, ties: Ties) -> bool:
+    """True for the errors of one who waits for the work of another one, which is down since just then."""
+    if effect.fault != "exception_storm" or cause.strength == 1 or cause.fault not in _DOWN:
+        return False
+    together = cause.since and effect.since and abs(cause.since - effect.since) <= _TOGETHER
+    return bool(together) and cause.object in ties.shares.get(effect.object, ())
+
+
+def _passed_on(cause: Finding, effect: Finding, called: frozenset[str]) -> bool:
     """True for the errors of a caller that only tells of those of whom it calls."""
     storms = cause.fault == effect.fault == "exception_storm" and cause.object != effect.object
-    return storms and cause.object in effect.related and effect.object not in cause.related
+    return storms and cause.object in {*effect.related, *called} and effect.object not in cause.related
 
 
-def starting_change(
-    finding: Finding, changes: Sequence[Change], reads: Mapping[str, frozenset[str]] = MappingProxyType({})
-) -> Change | None:
+def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = _NO_TIES) -> Change | None:
     """The last change before a finding of a field that can start it: of its object, a related one or what they read."""
     if finding.since is None:
         return None
     pattern = re.compile(_CHANGED_FIELD.get(finding.fault, _ANY_EDIT), re.IGNORECASE)
     objects = {finding.object, *finding.related}
-    objects |= {ref for one in objects for ref in reads.get(one, ())}
+    objects |= {ref for one in objects for ref in ties.reads.get(one, ())}
     fitting = [
         change
         for change in changes
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
-        and (pattern.search(change.field) or (is_task(change) and change.time <= finding.since))
+        and (
+            (pattern.search(change.field) and not _only_came(change, finding))
+            or (is_task(change) and change.time <= finding.since)
+        )
         and _touches(change, finding)
     ]
-    own = {finding.object, *reads.get(finding.object, ())}
+    own = {finding.object, *ties.reads.get(finding.object, ())}
     return max(
         fitting, key=lambda c: (_directness(c, finding, own), _is_told(c, finding), c.time, c.text), default=None
     )
@@ -210,33 +271,48 @@ def _touches(change: Change, finding: Finding) -> bool:
     return any(re.search(rf"(?<![\w-]){re.escape(split_ref(ref)[2])}(?![\w-])", said) for ref in absent)
 
 
+def _only_came(change: Change, finding: Finding) -> bool:
+    """True for a workload that came into being, where another object is at fault: that one may have kept it down."""
+    new = change.field == "created" and change.object != finding.object
+    return new and split_ref(change.object)[0] in {"Deployment", "StatefulSet", "DaemonSet"}
+
+
 def is_task(change: Change) -> bool:
     """True for a Job that somebody started: it does something once, other objects only come into being."""
     return change.object.startswith("Job/") and change.field == "created"
 
 
 def _is_told(change: Change, finding: Finding) -> bool:
-    """True when the finding's cause names the new value: `KeyError: 'gramm'` of a unit that was set to `gramm`."""
-    value = (change.new or "").strip()
-    return len(value) > 2 and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", finding.cause) is not None
+    """True when the finding's cause names what was changed: the new value, or the key of a ConfigMap.
+
+    `KeyError: 'gramm'` of a unit that was set to `gramm`; `key MODE of ConfigMap settings does not exist`.
+    """
+    key = re.fullmatch(r"data\[(.+)\]", change.field)
+    words = [(change.new or "").strip(), key[1] if key else ""]
+    return any(
+        len(word) > 2 and re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", finding.cause) is not None
+        for word in words
+    )
 
 
 def _directness(change: Change, finding: Finding, own: set[str]) -> int:
     """How near a change is to the finding: of its own object or settings, of its first-named field, a known value.
 
-    A Job has no earlier value: that it was started is known.
+    A Job has no earlier value: that it was started is known. A restart alters nothing by itself.
     """
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
-    return 4 * (change.object in own) + 2 * named + (change.old is not None or is_task(change))
+    edited = change.object in own and not re.search(RESTARTED, change.field)
+    return 4 * edited + 2 * named + (change.old is not None or is_task(change))
 
 
 _APART = frozenset({"job_failed", "cronjob_failed"})
 
 
 def _is_aside(item: Ranked) -> bool:
-    """True for a Job that fails and nothing comes of it: where something else breaks, it is something else."""
-    return item.finding.fault in _APART and item.explained_by is None and not item.effects
+    """True for a Job that fails, unedited, and nothing comes of it: what else breaks is another story."""
+    edited = item.change is not None and item.change.object == item.finding.object
+    return item.finding.fault in _APART and item.explained_by is None and not item.effects and not edited
 
 
 def _order(item: Ranked, onset: datetime | None) -> tuple[object, ...]:

@@ -9,6 +9,10 @@ from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
 from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
 
+MAX_HURT = 2
+_FELT_BY_CALLERS = ("exception_storm", "dependency_down")
+"""What tells whom a fault hurts, the plainest first."""
+
 ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
 
@@ -58,7 +62,7 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verd
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=" ".join(part for part in (told, _effect(felt, {finding.object, *finding.related})) if part),
+        summary=f"{told} {_effect(felt, {finding.object, *finding.related}) or _hurt(top)}".strip(),
         cause=finding.cause,
         change=_change_text(top),
         since=since,
@@ -102,6 +106,13 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
     if worst.signal == "request_rate":
         return f"{who} answers {worst.after:.3g} requests/s{since}, {worst.before:.3g} before."
     return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more{since}, {worst.before:.3g} s before."
+
+
+def _hurt(top: Ranked) -> str:
+    """Whom it hurts by what follows from it elsewhere, where no metric tells what users feel."""
+    others = [e for e in top.effects if e.object != top.finding.object and e.fault in _FELT_BY_CALLERS]
+    told = [effect.summary for effect in sorted(others, key=lambda e: (_FELT_BY_CALLERS.index(e.fault), e.object))]
+    return sentence(f"It hurts others: {'; '.join(told[:MAX_HURT])}") if told else ""
 
 
 def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:

@@ -32,6 +32,8 @@ _CONTROLLERS = re.compile(
 _APPLIERS = re.compile(
     r"kubectl-client-side-apply|kubectl-create|kubectl-replace|helm|argocd.*|.*-apply|before-first-apply"
 )
+_EMPTY = frozenset({"", "{}", "[]", "null"})
+"""What the server drops: it was applied, and is nothing."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _META = ("metadata.labels", "metadata.annotations")
 _CONTENT = (
@@ -147,7 +149,7 @@ def drift(item: Raw) -> dict[str, tuple[str, str | None]]:
     return {
         field: (was, now.get(field))
         for field, was in flatten(applied(item)).items()
-        if was != "" and not _same(was, now.get(field))
+        if was not in _EMPTY and not _same(was, now.get(field))
     }
 
 

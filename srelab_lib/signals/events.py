@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"[0-9a-f]{12,}|\d+")
 
 
 def events_table(events: Sequence[Raw], owned: Owners) -> pd.DataFrame:
-    """One row for each (involved, reason, kind of message), oldest first.
+    """One row for each (involved, its uid, reason, kind of message), oldest first.
 
     Repetitions are joined: the count is their sum, the times span them all, and the words are the latest. The last of
     several events is not the story.
@@ -26,7 +26,8 @@ def events_table(events: Sequence[Raw], owned: Owners) -> pd.DataFrame:
     for row in sorted(
         (_event(event, owned) for event in events), key=lambda row: (row["last_seen"] or "", row["reason"])
     ):
-        key = (row["involved"], row["type"], row["reason"], _VARIABLE.sub("#", row["message"]))
+        about = row["involved"], row["involved_uid"] or ""
+        key = (*about, row["type"], row["reason"], _VARIABLE.sub("#", row["message"]))
         joined[key] = _join(joined[key], row) if key in joined else row
     return frame("events", sorted(joined.values(), key=lambda row: (row["first_seen"] or "", row["involved"])))
 
@@ -58,6 +59,7 @@ def _event(event: Raw, owned: Owners) -> dict[str, Any]:
         "involved_kind": about.get("kind"),
         "involved_name": about.get("name"),
         "involved": involved,
+        "involved_uid": about.get("uid"),
         "object": owned.top(involved),
         "count": series.get("count") or event.get("count") or event.get("deprecatedCount") or 1,
         "component": event.get("reportingComponent") or event.get("reportingController") or source.get("component"),

@@ -51,8 +51,8 @@ SCHEMAS: dict[str, dict[str, str]] = {
     # one row for each event (series joined); `object` is the top controller of what the event is about
     "events": {
         "first_seen": TIME, "last_seen": TIME, "type": TEXT, "reason": TEXT, "message": TEXT, "namespace": TEXT,
-        "involved_kind": TEXT, "involved_name": TEXT, "involved": TEXT, "object": TEXT, "count": INT, "component": TEXT,
-        "host": TEXT,
+        "involved_kind": TEXT, "involved_name": TEXT, "involved": TEXT, "involved_uid": TEXT, "object": TEXT,
+        "count": INT, "component": TEXT, "host": TEXT,
     },
     # everything else, one row for each object: Service, EndpointSlice, Ingress, IngressClass, NetworkPolicy,
     # PersistentVolumeClaim, PersistentVolume, StorageClass, ResourceQuota, LimitRange, HorizontalPodAutoscaler,

@@ -53,6 +53,7 @@ _DULL_KEYS = frozenset((
     "date", "logger", "logger_name", "name", "caller", "pid", "process", "thread", "threadname", "thread_name", "v",
     "hostname", "host", "version", "@version", "filename", "lineno", "funcname", "module", "pathname", "created",
     "msecs", "trace_id", "span_id", "traceid", "spanid", "request_id", "requestid", "correlation_id", "service",
+    "logname", "insertid",
 ))  # fmt: skip
 _SYSLOG = ("critical", "critical", "critical", "error", "warning", "info", "info", "debug")
 """Severities 0 to 7 of RFC 5424, which GELF has too; pino and bunyan count in tens."""

@@ -39,6 +39,7 @@ _WITHIN = re.compile(r'\s+(?:File "|raise\b|return\b|[~^]+$|[\w.]+ = \S+\()')
 """What a log begins with that was cut in the middle of a Python traceback."""
 _FRAME = re.compile(r'\s+(?:at \S|File "|from \S+:\d+)')
 _GO_STARTS = ("panic: ", "fatal error: ", "goroutine ")
+_GO_PANIC = re.compile(r"\bpanic(?:ked)?\b", re.IGNORECASE)
 _GO_LINKS = (*_GO_STARTS, "created by ", "[signal ", "exit status ", "runtime stack:")
 
 
@@ -72,7 +73,7 @@ class Record:
     def is_trace(self) -> bool:
         """Whether it is a stack trace."""
         return self.lines[0].startswith((_TRACEBACK, *_GO_STARTS)) or any(
-            _JAVA_LINK.match(line) or line.startswith(("\tat ", "    at ")) for line in self.lines[1:]
+            _JAVA_LINK.match(line) or line.startswith(("\tat ", "    at ", "goroutine ")) for line in self.lines[1:]
         )
 
     @property
@@ -117,7 +118,10 @@ class Record:
         return not line.strip() or line.startswith(_PYTHON_LINKS)
 
     def _go(self, line: str) -> bool:
-        if not self.lines[0].startswith(_GO_STARTS):
+        """A panic with its goroutines; net/http tells of it in a line of its own words."""
+        if not self.lines[0].startswith(_GO_STARTS) and not (
+            _GO_PANIC.search(self.lines[0]) and (len(self.lines) > 1 or line.startswith("goroutine "))
+        ):
             return False
         return not line or line.startswith(_GO_LINKS) or (line.endswith(")") and "(" in line)
 

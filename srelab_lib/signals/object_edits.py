@@ -18,6 +18,8 @@ _NOT_EDITED = frozenset(
 )
 _DEFAULTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
 _TEMPLATES = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.")
+_WITHOUT_REPLICASETS = frozenset({"StatefulSet", "DaemonSet"})
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _MAX_FIELDS = 12
 """Rows for one edit; more are counted in the last one."""
 _UNSEEN = timedelta(seconds=5)
@@ -33,6 +35,7 @@ def object_edits(raw: RawByKind, window: TimeWindow) -> Iterator[Row]:
             if not meta.get("ownerReferences") and (kind, meta.get("name")) not in _DEFAULTS:
                 yield from _lifetime(kind, item, window)
                 yield from _edited(kind, item, window)
+                yield from _restarted(kind, item, window)
                 yield from _unseen(kind, item, window, clock)
 
 
@@ -105,6 +108,15 @@ def _written_again(kind: str, item: Raw, edit: Edit, fields: Mapping[str, str]) 
     """The manager owns all of these fields, which does not tell which of them it changed."""
     text = f"{_named(kind, item)} written again by {edit.manager} (which value changed is not known)"
     return _row(kind, item, edit.time, shortened(", ".join(fields)), None, None, text)
+
+
+def _restarted(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
+    """A restart by `kubectl rollout restart`, of what has no ReplicaSets to tell of it."""
+    meta = (((item.get("spec") or {}).get("template") or {}).get("metadata")) or {}
+    time = time_of((meta.get("annotations") or {}).get(RESTARTED_AT))
+    if kind in _WITHOUT_REPLICASETS and within(time, window):
+        text = f"{_named(kind, item)} restarted"
+        yield _row(kind, item, time, f"annotations[{RESTARTED_AT}]", None, None, text, rollout=True)
 
 
 def _unseen(kind: str, item: Raw, window: TimeWindow, clock: VersionClock) -> Iterator[Row]:

@@ -57,9 +57,22 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
         r"timed[ _-]?out", r"\btime-?out\b", r"[a-z]timeout(?:error|exception)?\b", r"deadline exceeded",
         r"\bETIMEDOUT\b",
     ),
-    "answered": (answered(r"5\d\d|429"),),
+    "answered": (
+        answered(r"5\d\d|429"),
+        r"\b500 internal server error\b", r"\b502 bad gateway\b", r"\b504 gateway time-?out\b",
+        r"\b503 service (?:temporarily )?unavailable\b", r"\b429 too many requests\b",
+    ),
 }  # fmt: skip
 """In this order: a name that does not resolve comes wrapped in the words of the connection that then fails."""
+_NO_CALL = re.compile(
+    r"connection is not available, request timed out after \d+ ?ms \(total=[1-9]|resource ?request timed out"
+    r"|waiting for (?:an? )?(?:\w+ )?connection timed out"
+    r"|(?:time-?out|timed out).{0,20} (?:acquiring|fetching|waiting for|obtaining) (?:an? |the )?(?:\w+ )?"
+    r"(?:connection|lock)"
+    r"|(?:statement|lock(?: wait)?|lease|pool) ?time-?out|(?<=gateway )time-?out",
+    re.IGNORECASE,
+)
+"""Waits for a pool, a lock or a statement, and a status in words: nobody who was called let anybody wait."""
 _KINDS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
 
 _HOST = r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
@@ -147,6 +160,7 @@ def _address(groups: dict[str, str | None]) -> Address | None:
 
 def kind_of(message: str) -> Kind | None:
     """How a call failed, by the words of the line."""
+    message = _NO_CALL.sub(" ", message)
     return next((kind for kind, pattern in _KINDS.items() if pattern.search(message)), None)
 
 

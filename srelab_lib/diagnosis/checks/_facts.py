@@ -96,7 +96,18 @@ def events(s: Snapshot, *reasons: str, message: str = "") -> list[Row]:
         df = df[df["reason"].isin(reasons)]
     if message:
         df = df[_found(df["message"], message)]
-    return rows(df.sort_values("last_seen", kind="stable"))
+    present = {row["pod"]: row["uid"] for row in live_pods(s)}
+    return [
+        row
+        for row in rows(df.sort_values("last_seen", kind="stable"))
+        if row["reason"] != "Unhealthy" or _is_of_the_present(row, present)
+    ]
+
+
+def _is_of_the_present(event: Row, uids: Mapping[str, str]) -> bool:
+    """False for what a probe said of a pod whose name another one has now, as a StatefulSet gives it again."""
+    of, now = event["involved_uid"], uids.get(event["involved_name"])
+    return event["involved_kind"] != "Pod" or not of or not now or of == now
 
 
 def log_rows(s: Snapshot, pattern: str, *, quiet: bool = False) -> list[Row]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from srelab_lib.diagnosis.checks._calls import Address, Failure, addresses
 from srelab_lib.diagnosis.checks._facts import Row, live_pods, of_namespace, raw_objects
 from srelab_lib.diagnosis.checks._once import once
+from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Snapshot, object_ref
 
 Meaning = Literal["service", "missing", "elsewhere", "external"]
@@ -29,6 +30,11 @@ HOST_KEYS = (
     "dsn",
 )
 """Last words of names of settings whose value is a host."""
+
+_EPHEMERAL = 32768
+"""From here on up a port is that of a client, and its address not one that was called."""
+_HOST_OPTION = re.compile(r"(?<!\S)(?:-h|-H|--host(?:name)?)(?:[ =]|(?<=-h))[\"']?(?P<host>[A-Za-z][\w.-]*)")
+"""As psql, mysql, redis-cli and their kin take it."""
 
 _NEAR = 0.75
 _PROGRAM = re.compile(r"\.(?:py|js|mjs|cjs|ts|rb|pl|php|lua|sh)$")
@@ -106,8 +112,10 @@ class Net:
         """The Service of the namespace that an address means, by name or by cluster or endpoint IP."""
         if address is None:
             return None
-        name = self.local_name(address.host)
-        return self.services.get(name or self.addresses.get(address.host, ""))
+        if name := self.local_name(address.host):
+            return self.services.get(name)
+        own = (address.port or 0) >= _EPHEMERAL
+        return None if own else self.services.get(self.addresses.get(address.host, ""))
 
     def meaning(self, address: Address) -> Meaning:
         """A Service with pods here, a name here without a Service, a name of another namespace, or outside."""
@@ -190,6 +198,30 @@ def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
         ref: frozenset(object_ref("ConfigMap", s.namespace, name) for name, _, _ in view.configured(workload))
         for ref, workload in view.workloads.items()
     }
+
+
+def ties_of(s: Snapshot) -> Ties:
+    """How the workloads of the namespace hang together, by what their definitions name."""
+    view = net(s)
+    direct = {
+        ref: {called.ref for x in view.references(one) if (to := view.service(x.address)) for called in to.workloads}
+        for ref, one in view.workloads.items()
+    }
+    return Ties(
+        reads=settings_read(s),
+        calls={ref: frozenset(_reached(ref, direct) - {ref}) for ref in direct},
+        shares={ref: frozenset(one for one in direct if one != ref and direct[one] & direct[ref]) for ref in direct},
+    )
+
+
+def _reached(ref: str, direct: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [ref]
+    while waiting:
+        fresh = direct.get(waiting.pop(), set()) - seen
+        seen |= fresh
+        waiting += fresh
+    return seen
 
 
 def in_ingress(s: Snapshot, service: Service) -> bool:
@@ -301,8 +333,11 @@ def _literals(workload: Workload) -> Iterator[Reference]:
         for variable in container.get("env") or []:
             if variable.get("value"):
                 yield from _references(variable["name"], variable["value"], workload.ref)
-        for argument in [*(container.get("command") or []), *(container.get("args") or [])]:
-            yield from _references("", str(argument), workload.ref)
+        arguments = [str(x) for x in [*(container.get("command") or []), *(container.get("args") or [])]]
+        for argument in arguments:
+            yield from _references("", argument, workload.ref)
+        for option in _HOST_OPTION.finditer(" ".join(arguments)):
+            yield Reference(address=Address(host=option["host"].lower()), where=workload.ref, text=option[0].strip())
 
 
 def _references(key: str, value: str, where: str, *, configmap: str = "") -> Iterator[Reference]:

@@ -8,7 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from srelab_lib.diagnosis.checks._facts import in_window, live_containers, metric_fact, rows, status_fact
+from srelab_lib.diagnosis.checks._facts import (
+    Row,
+    in_window,
+    live_containers,
+    live_pods,
+    metric_fact,
+    rows,
+    status_fact,
+)
 from srelab_lib.model import Fact, Snapshot
 
 USER_SIGNALS = ("error_ratio", "latency_p95_seconds", "errors_per_second", "in_flight_requests")
@@ -20,6 +28,9 @@ FAILING_RATIO = 0.5
 FEW_SAMPLES, FEW_ANSWERS = 3, 10
 STARTING = timedelta(seconds=60)
 """A pod younger than this may still be starting."""
+
+START_UP = timedelta(minutes=2)
+RUNS_WELL = timedelta(seconds=90)
 
 _STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
 
@@ -39,12 +50,20 @@ def _status_symptoms(s: Snapshot, ref: str) -> list[Fact]:
     for row in live_containers(s, "app", "sidecar"):
         if row["object"] != ref:
             continue
-        if row["restart_count"] and in_window(s, row["last_finished_at"]):
+        if row["restart_count"] and in_window(s, row["last_finished_at"]) and not _started_up(s, row):
             facts.append(status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
                                      last_exit_code=row["last_exit_code"], time=row["last_finished_at"]))  # fmt: skip
         elif row["ready"] is False and _has_started(s, row["started_at"]):
             facts.append(status_fact(row, ready=False, state=row["state"], waiting_reason=row["waiting_reason"]))
     return facts
+
+
+def _started_up(s: Snapshot, row: Row) -> bool:
+    """It ended while its pod was new, as one that waits for others, and has run well for long since."""
+    created = next((pod["created"] for pod in live_pods(s) if pod["pod"] == row["pod"]), None)
+    runs = row["ready"] and row["state"] == "running" and row["started_at"] is not None
+    early = created is not None and row["last_finished_at"] - created <= START_UP
+    return bool(runs and early) and s.window.end - row["started_at"] >= RUNS_WELL
 
 
 def _has_started(s: Snapshot, started_at: datetime | None) -> bool:

@@ -37,7 +37,8 @@ _RULES = {
                 r".{0,30}(?:connection|pool)|timeout acquiring|timed out fetching a new connection|too many connections"
                 r"|too many clients already|remaining connection slots"
                 r"|max_?(?:client_)?conn(?:ection)?s? (?:reached|exceeded)"
-                r"|max number of clients reached|max_user_connections|Connection is not available, request timed out"
+                r"|max number of clients reached|max_user_connections"
+                r"|Connection is not available, request timed out(?! after \d+ ?ms \(total=0)"
                 r"|ResourceRequest timed out|MaxPoolSize"
                 r"|no (?:available|free|idle) (?:\w+ )?(?:connection|worker|thread|session|slot)s?\b"
                 r"|(?:pool|thread|worker)s? starvation|RejectedExecutionException|thread pool.{0,30}(?:full|exhausted)"
@@ -94,6 +95,10 @@ _RULES = {
 }
 
 
+_CANCELLED = re.compile(r"statement timeout|QueryTimeout|canceling statement", re.IGNORECASE)
+"""A statement that was given up: slow by itself, unless it waited for a lock."""
+
+
 def check_pool_exhausted(s: Snapshot) -> Iterator[Finding]:
     """Log lines of pools, drivers and servers: no connection or worker is free."""
     yield from _findings(s, _RULES["pool_exhausted"])
@@ -117,8 +122,13 @@ def check_schema_mismatch(s: Snapshot) -> Iterator[Finding]:
 def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
     view = net(s)
     found = [hit for hit in hits(s, rule.words) if len(hit.lines) > 1 and evident(s, hit)]
+    if rule.fault == "slow_query" and any(evident(s, hit) for hit in hits(s, _RULES["db_lock"].words)):
+        found = [hit for hit in found if not all(_CANCELLED.search(str(line["message"])) for line in hit.lines)]
     told = [hit.object for hit in found if _is_relayed(hit)]
-    for hit in callers_first(view, [hit for hit in found if hit.object not in told]):
+    own = [hit for hit in found if hit.object not in told]
+    at_callers = callers_first(view, own)
+    told += [hit.object for hit in own if hit not in at_callers]
+    for hit in at_callers:
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
         yield Finding(
             fault=rule.fault,

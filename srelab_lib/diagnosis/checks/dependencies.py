@@ -10,12 +10,23 @@ from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, fail
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
-from srelab_lib.diagnosis.checks._symptoms import onsets_of, risen_signals, samples, symptoms
+from srelab_lib.diagnosis.checks._symptoms import (
+    FAILED_RATIO,
+    FEW_ANSWERS,
+    access_statuses,
+    onsets_of,
+    risen_signals,
+    samples,
+    symptoms,
+    users_are_fine,
+)
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
+_CLIENT_GAVE_UP = 499
+"""What nginx logs where the client did not wait for the answer."""
 _RIGHT_BEFORE = timedelta(seconds=120)
 """How long before the first failed call a change may lie to be taken for its reason at one remove."""
 SLOW_SECONDS = 0.5
@@ -170,16 +181,34 @@ def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
     for service in view.services.values():
         if not service.ready or not service.workloads or _broken(s, service):
             continue
+        if all(_is_quick(s, workload.ref) for workload in service.workloads):
+            continue
         for call in calls_to(view, failures(s, *_SLOW_KINDS), service):
             named_or_only = call.address or len(view.references(view.workloads[call.caller])) == 1
             port = call.address.port if call.address else None
             offered = port in (None, *(item.get("port") for item in service.ports))
             own_doing = call.caller in {workload.ref for workload in service.workloads} or _lost_patience(s, call)
-            if own_doing or not (named_or_only and offered):
+            if own_doing or not (named_or_only and offered) or (not call.address and _worker_is_down(s, view, service)):
                 continue
             if evident(s, call.hits) and not blocked(s, view, call):
                 found.append((call, service, service.workloads[0].ref))
     return found
+
+
+def _is_quick(s: Snapshot, ref: str) -> bool:
+    """True when a workload is well by its own meters or access log: a caller that gave up had its own reasons."""
+    slowest, answers = samples(s, ref, "latency_p95_seconds"), access_statuses(s, ref)
+    if not slowest.empty:
+        return users_are_fine(s, ref) and bool(slowest["value"].max() < SLOW_SECONDS)
+    left = answers == _CLIENT_GAVE_UP
+    told = len(answers) >= FEW_ANSWERS and bool(left.any())  # Others log an answer that nobody waited for as well.
+    return told and bool(((answers >= 500) | left).mean() < FAILED_RATIO)
+
+
+def _worker_is_down(s: Snapshot, view: Net, service: Service) -> bool:
+    """True when another one that uses the Service is down: who waits in vain may wait for its work, as of a queue."""
+    own = {workload.ref for workload in service.workloads}
+    return any(_restarts(s, one) for one in view.callers(service) if one.ref not in own)
 
 
 def _lost_patience(s: Snapshot, call: Failure) -> bool:

@@ -20,6 +20,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     symptoms,
     users_are_fine,
 )
+from srelab_lib.diagnosis.rank import RESTARTED
 from srelab_lib.model import Finding, Snapshot, spoken
 
 MANY = 5
@@ -27,8 +28,8 @@ MANY = 5
 NEW_CHANGE_SECONDS = 600
 TOGETHER = timedelta(seconds=10)
 """Who sends and who cannot read it fail at the same time."""
-RESTARTED = r"^created$|^template$|restartedAt"
-"""Fields, as a pattern, of which the same pods started anew: no change of what they run."""
+NOT_ALTERED = rf"^created$|{RESTARTED}"
+"""Fields, as a pattern, that tell of no change of what runs."""
 
 ERROR = re.compile(
     r"^(?:[\w.$]*(?:Error|Exception|Fault|Panic)\b(?::|$| \())|\b[A-Z]\w*(?:Error|Exception)\b[:(]|\bpanic: |\bfatal\b"
@@ -50,6 +51,13 @@ _UNTOLD = "its metrics count the failures and name no reason"
 _RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
 _EXCEPTION = re.compile(rf"{_RAISED}(?:: (?:(?!: {_RAISED})[^(]){{1,120}})?")
 """An exception and what it says, without the one that it is told again by."""
+
+
+_PREFIX = re.compile(
+    r"^(?:(?:.{0,60}?\b(?:ERROR|CRITICAL|FATAL|SEVERE|level=\w+)\b|\W*error\b|\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+Z?"
+    r"|\d+#\d+: \*\d+)[\s:;|\])>.-]*)+"
+)
+"""Time, level and logger before what a line says."""
 
 
 def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
@@ -181,7 +189,7 @@ def _kind(line: Row) -> str:
     """`ZeroDivisionError: division by zero` of a line, or the line itself."""
     message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
-    plain = re.sub(r"^.{0,60}?\b(?:ERROR|CRITICAL|FATAL|error|level=\w+)\b\W*", "", message)
+    plain = _PREFIX.sub("", message)
     return (match[0] if match else plain.strip() or message)[:160].strip()
 
 
@@ -199,7 +207,7 @@ def _crashes(s: Snapshot, ref: str) -> bool:
 def _changed(s: Snapshot, hit: Hits) -> bool:
     """True when the workload was changed shortly before the errors began; the same pods started anew are no change."""
     df = s["changes"]
-    altered = (df["object"] == hit.object) & ~df["field"].astype(str).str.contains(RESTARTED)
+    altered = (df["object"] == hit.object) & ~df["field"].astype(str).str.contains(NOT_ALTERED)
     times = [row["time"] for row in rows(df[altered])]
     return any(0 <= (hit.first - time).total_seconds() <= NEW_CHANGE_SECONDS for time in times)
 

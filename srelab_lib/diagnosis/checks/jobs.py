@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,7 +61,9 @@ def check_cronjob_failed(s: Snapshot) -> Iterator[Finding]:
             found = [item for job in runs for item in _pods_of(s, job)]
             reason = f"{failed.get('reason')}: {failed.get('message')}"
             failures = [job for job in done if _failed_at(s, job)]
-            yield _finding(s, "cronjob_failed", cronjob, failures, found, reason, strength=3)
+            well = max((job["created"] for job in done if job not in failures), default=None)
+            finding = _finding(s, "cronjob_failed", cronjob, failures, found, reason, strength=3)
+            yield replace(finding, since=earliest(finding.since, *_told_failures(s, cronjob, well)))
         elif runs and _keeps_failing(runs[-1], found := _pods_of(s, runs[-1])):
             failed_pods = (runs[-1]["status"] or {}).get("failed", 0)
             reason = f"the pods of its latest run fail again and again (failed={failed_pods})"
@@ -90,6 +94,13 @@ def _failed_at(s: Snapshot, job: Row) -> datetime | None:
     failed = conditions(job).get("Failed") or {}
     time = api_time(failed.get("lastTransitionTime")) if failed.get("status") == "True" else None
     return time if time and (in_window(s, time) or s.window.end - time <= _RECENT) else None
+
+
+def _told_failures(s: Snapshot, cronjob: Row, after: datetime | None) -> list[datetime]:
+    """When runs failed of which only events are left; those before the last good run are history."""
+    said = events(s, "DeadlineExceeded", "BackoffLimitExceeded", "PodFailurePolicy")
+    own = [event for event in said if re.fullmatch(rf"{re.escape(cronjob['name'])}-\d+", event["involved_name"] or "")]
+    return [event["first_seen"] for event in own if after is None or event["first_seen"] > after]
 
 
 def _pods_of(s: Snapshot, job: Row) -> list[Found]:

@@ -11,6 +11,7 @@ from srelab_lib.diagnosis.checks._endings import (
     ending_facts,
     endings,
     grouped_endings,
+    recovered_from_start,
 )
 from srelab_lib.diagnosis.checks._facts import (
     Check,
@@ -28,6 +29,7 @@ from srelab_lib.diagnosis.checks._facts import (
     resource,
     spec_fact,
 )
+from srelab_lib.diagnosis.checks._symptoms import RUNS_WELL, USER_SIGNALS
 from srelab_lib.diagnosis.checks._words import OOM_AT_START
 from srelab_lib.model import Finding, Snapshot, spoken
 
@@ -36,7 +38,7 @@ _CHILD_KILLED = r"(?:sent|by|on) (?:signal 9\b|sigkill)|out of memory: killed pr
 
 def check_oom_killed(s: Snapshot) -> Iterator[Finding]:
     """Containers' last termination: reason OOMKilled, or a start that the runtime calls OOM-killed."""
-    found = [ending for ending in endings(s) if is_oom(s, ending)]
+    found = [ending for ending in endings(s) if is_oom(s, ending) and not _is_over(s, ending)]
     for ref, items in grouped_endings((ending, None) for ending in found).items():
         killed = [ending for ending, _ in items]
         yield Finding(
@@ -88,6 +90,14 @@ def check_oom_events(s: Snapshot) -> Iterator[Finding]:
             since=min(times),
             strength=2,
         )
+
+
+def _is_over(s: Snapshot, ending: Ending) -> bool:
+    """It was killed while it started, ran well for long, and what users feel began after that."""
+    df, started = s["onsets"], ending.row["started_at"]
+    felt = df[df["signal"].isin(USER_SIGNALS) & df["time"].notna()]["time"]
+    late = started is not None and not felt.empty and felt.min() - started >= RUNS_WELL
+    return bool(late) and recovered_from_start(s, ending)
 
 
 def _limit(row: Row) -> str | None:

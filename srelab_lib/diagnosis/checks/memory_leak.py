@@ -44,6 +44,8 @@ STEADY_RATIO = 0.5
 FLAT_RATIO = 0.05
 HORIZON_SECONDS = 3600
 """What would take longer than this to reach its limit is no incident yet."""
+FORESIGHT = 10
+"""How many times longer than it was watched a ramp may be thought to go on."""
 UNLIMITED_GROWTH_RATIO = 0.5
 KILLED_POINTS = 6
 KILLED_SECONDS = 60
@@ -171,7 +173,7 @@ def _ramp(part: pd.DataFrame, limit_bytes: float | None, least: tuple[int, float
         return None
     if limit_bytes is None and growth < UNLIMITED_GROWTH_RATIO * float(np.median(values[:3])):
         return None
-    if limit_bytes is not None and (limit_bytes - values[-1]) / slope > HORIZON_SECONDS:
+    if limit_bytes is not None and (limit_bytes - values[-1]) / slope > min(HORIZON_SECONDS, FORESIGHT * seconds[-1]):
         return None
     foot = _foot(values, growth)
     steady = _slope(seconds[foot:], values[foot:])

@@ -27,6 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._placement import unplaced
+from srelab_lib.diagnosis.checks._services import ties_of
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[\w.-]+)" not found')
@@ -94,6 +95,9 @@ def check_disk_full(s: Snapshot) -> Iterator[Finding]:
     said = [row for row in log_rows(s, _FULL, quiet=True) if in_window(s, row["time"])]
     logged = grouped(row for row in said if not _OTHER_LIMIT.search(row["message"]))
     used = _full_volumes(s)
+    # A server says it first, and its callers after it.
+    told = {ref: ties_of(s).calls.get(ref, frozenset()) & logged.keys() for ref in logged.keys() - used.keys()}
+    logged = {ref: lines for ref, lines in logged.items() if not told.get(ref)}
     for ref in sorted(logged.keys() | used.keys()):
         lines, sample = logged.get(ref, []), used.get(ref)
         cause = f'its log says "{clipped(lines[-1]["message"])}"' if lines else "its volume is full"
@@ -109,7 +113,10 @@ def check_disk_full(s: Snapshot) -> Iterator[Finding]:
             facts=one_each([*map(log_fact, lines[:3]), metric or None, *_volumes(s, ref)]),
             since=min(times),
             strength=2,
-            related=tuple(object_ref("PersistentVolumeClaim", s.namespace, claim) for claim in _claims(s, ref)),
+            related=(
+                *(object_ref("PersistentVolumeClaim", s.namespace, claim) for claim in _claims(s, ref)),
+                *sorted(caller for caller, servers in told.items() if ref in servers),
+            ),
         )
 
 

@@ -11,7 +11,7 @@ from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import Net, net
+from srelab_lib.diagnosis.checks._services import Net, net, ties_of
 from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 from srelab_lib.signals.quantity import quantity
@@ -102,8 +102,9 @@ def check_rate_limited(s: Snapshot) -> Iterator[Finding]:
         target = _limiter(view, hit)
         if target != hit.object or _LIMITER.search(str(hit.lines[-1]["message"])) or evident(s, hit):
             targets.setdefault(target, []).append(hit)
+    passed_on = {ref for ref in targets if ties_of(s).calls.get(ref, frozenset()) & targets.keys()}
     for ref, items in targets.items():
-        if not any(evident(s, hit) for hit in items):
+        if ref in passed_on or not any(evident(s, hit) for hit in items):
             continue
         callers = [hit.object for hit in items if hit.object != ref]
         whom = f"requests of {', '.join(map(spoken, callers))}" if callers else "requests"
