@@ -44,6 +44,10 @@ _DOWN = frozenset(
 _TOGETHER = timedelta(seconds=60)
 """Within this time two begin at once."""
 
+TASK_REACH = 60
+"""Seconds: where nothing else was changed, a Job that came right before and used what the failing one uses is named."""
+_MET_BY_TASKS = frozenset({"crash_app_exit", "exception_storm", "bad_input", "secret_rotated", "slow_dependency"})
+
 _DATED_BY_CHANGE = frozenset({"bad_deploy", "bad_config_edit"})
 """Findings whose time is that of a change, and not of the trouble after it."""
 
@@ -254,10 +258,18 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = _N
         )
         and _touches(change, finding)
     ]
+    if not fitting and finding.fault in _MET_BY_TASKS:
+        jobs = ties.tasks.get(finding.object, frozenset())
+        fitting = [c for c in changes if c.object in jobs and is_task(c) and 0 <= _seconds(c, finding) <= TASK_REACH]
     own = {finding.object, *ties.reads.get(finding.object, ())}
     return max(
         fitting, key=lambda c: (_directness(c, finding, own), _is_told(c, finding), c.time, c.text), default=None
     )
+
+
+def _seconds(change: Change, finding: Finding) -> float:
+    """How much later than a change a finding began."""
+    return (finding.since - change.time).total_seconds() if finding.since else float("inf")
 
 
 def _touches(change: Change, finding: Finding) -> bool:

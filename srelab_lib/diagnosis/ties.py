@@ -17,8 +17,10 @@ class Ties:
         reads: the ConfigMaps that each workload reads: their edits can have started what it does.
         calls: whom each workload calls, also through others: what it fails with may be theirs.
         shares: who uses a Service that it uses, too: one may wait in vain for the other's work, as through a queue.
+        tasks: the Jobs that use a Service that it uses: they may have altered what it finds there.
     """
 
     reads: Refs = field(default_factory=dict)
     calls: Refs = field(default_factory=dict)
     shares: Refs = field(default_factory=dict)
+    tasks: Refs = field(default_factory=dict)

@@ -42,6 +42,10 @@ def _mask(match: re.Match[str]) -> str:
     return match[0] if match.lastgroup == "keep" else f"<{match.lastgroup}>"
 
 
+_NO_LOG = "unable to retrieve container logs for "
+"""What the kubelet answers, as if it were the log, where the runtime has it no more."""
+
+
 def logs_table(logs: Sequence[ContainerLog], owned: Owners) -> pd.DataFrame:
     """One row for each record of each log, by time.
 
@@ -67,7 +71,7 @@ def _rows(log: ContainerLog, owned: Owners) -> Iterator[dict[str, Any]]:
         "container": log.container,
         "previous": log.previous,
     }
-    for record in records(log.text):
+    for record in records("" if log.text.startswith(_NO_LOG) else log.text):
         level, message = _judged(record)
         said = {"time": record.time, "level": level, "message": message, "template": template_of(message)}
         yield identity | said | {"after_hole": record.after_hole}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from srelab_lib.diagnosis.checks._facts import Row
@@ -137,7 +138,8 @@ class Failure:
         return self.hits.object
 
 
-def addresses(text: str) -> list[Address]:
+@lru_cache(maxsize=2048)
+def addresses(text: str) -> tuple[Address, ...]:
     """Hosts that a text names as something to connect to, in the order in which they stand."""
     found: dict[int, Address] = {}
     text = _HELP.sub("", text)
@@ -146,7 +148,7 @@ def addresses(text: str) -> list[Address]:
             address = _address(match.groupdict())
             if address and not any(address.host == known.host for known in found.values()):
                 found[match.start("host")] = address
-    return [found[position] for position in sorted(found)]
+    return tuple(found[position] for position in sorted(found))
 
 
 def _address(groups: dict[str, str | None]) -> Address | None:

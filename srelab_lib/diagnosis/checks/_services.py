@@ -200,18 +200,24 @@ def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
     }
 
 
+@once
 def ties_of(s: Snapshot) -> Ties:
     """How the workloads of the namespace hang together, by what their definitions name."""
     view = net(s)
-    direct = {
-        ref: {called.ref for x in view.references(one) if (to := view.service(x.address)) for called in to.workloads}
-        for ref, one in view.workloads.items()
-    }
+    direct = {ref: _called(view, one) - {ref} for ref, one in view.workloads.items()}
+    jobs = {job.ref: _called(view, job) for job in tasks(s)}
     return Ties(
         reads=settings_read(s),
         calls={ref: frozenset(_reached(ref, direct) - {ref}) for ref in direct},
         shares={ref: frozenset(one for one in direct if one != ref and direct[one] & direct[ref]) for ref in direct},
+        tasks={ref: frozenset(job for job in jobs if jobs[job] & direct[ref]) for ref in direct},
     )
+
+
+def _called(view: Net, workload: Workload) -> set[str]:
+    """The workloads behind the Services that the definition of one names."""
+    services = [view.service(item.address) for item in view.references(workload)]
+    return {one.ref for service in services if service for one in service.workloads}
 
 
 def _reached(ref: str, direct: Mapping[str, set[str]]) -> set[str]:
@@ -346,7 +352,7 @@ def _references(key: str, value: str, where: str, *, configmap: str = "") -> Ite
     bare = value.strip().lower()
     last_word = key.lower().replace("-", "_").replace(".", "_").rsplit("_", 1)[-1]
     if not found and last_word.endswith(HOST_KEYS) and bare and all(c.isalnum() or c in ".-" for c in bare):
-        found = [Address(host=bare)] if not bare.isdigit() else []
+        found = (Address(host=bare),) if not bare.isdigit() else ()
     line = next((line.strip() for line in value.splitlines() if found and found[0].host in line.lower()), value.strip())
     text = f"{key}={line}" if key else line
     yield from (Reference(address=address, where=where, text=text, configmap=configmap) for address in found)

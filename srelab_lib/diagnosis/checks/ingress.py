@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, one_each, raw_objects, spec_fact
@@ -70,10 +71,17 @@ def check_backend_missing(s: Snapshot) -> Iterator[Finding]:
                         ),
                     ]
                 ),  # fmt: skip
-                since=_since(s, raw),
+                since=_renamed(s, near) or _since(s, raw),
                 strength=3,
                 related=(target,),
             )
+
+
+def _renamed(s: Snapshot, near: str | None) -> datetime | None:
+    """When a Service came in the window that has nearly the missing one's name."""
+    meta = (raw_objects(s, "Service").get(near or "") or {}).get("metadata") or {}
+    created = api_time(meta.get("creationTimestamp"))
+    return created if in_window(s, created) else None
 
 
 def _backends(raw: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

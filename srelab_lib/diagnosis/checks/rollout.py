@@ -183,15 +183,26 @@ def _blocks(s: Snapshot, name: str, raw: dict[str, Any], pods: list[Row], facts:
     return Finding(
         fault="pdb_blocks",
         object=ref,
-        summary=f"{spoken(ref)} lets no pod be evicted",
+        summary=f"{spoken(ref)} lets no pod be evicted{_for_whom(facts)}",
         cause=f"{quoted(**wanted)} with {counts['currentHealthy']} healthy of {counts['expectedPods']} pods "
         "leaves disruptionsAllowed at 0",
         facts=one_each([stated, spec_fact(ref, **wanted), *facts]),
         since=earliest(*(fact.time for fact in facts))
+        or _forbidden_since(status)
         or api_time((raw.get("metadata") or {}).get("creationTimestamp")),
         strength=1 if short else 2,
         related=tuple(sorted({str(pod["object"]) for pod in pods})),
     )
+
+
+def _for_whom(facts: list[Fact]) -> str:
+    nodes = [spoken(fact.object) for fact in facts if fact.object.startswith("Node/")]
+    return f", and {', '.join(nodes)} is to be emptied" if nodes else ""
+
+
+def _forbidden_since(status: dict[str, Any]) -> datetime | None:
+    found = [item for item in status.get("conditions") or [] if item.get("type") == "DisruptionAllowed"]
+    return next((api_time(item.get("lastTransitionTime")) for item in found if item.get("status") == "False"), None)
 
 
 CHECKS: tuple[Check, ...] = (check_rollout_stuck, check_rollout_slow, check_pdb_blocks)
