@@ -33,6 +33,7 @@ PARTLY = (
     "claims_thirteenth",
     "claims_fourteenth",
     "claims_sixteenth",
+    "claims_seventeenth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -40,7 +41,7 @@ DATA: dict[str, dict[str, Any]] = {
 }
 TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
 """Where it is not about half of them."""
-KEPT_RATIO = {"claims_eleventh": 0.9, "claims_sixteenth": 0.85}
+KEPT_RATIO = {"claims_eleventh": 0.9, "claims_sixteenth": 0.85, "claims_seventeenth": 0.85}
 """Where it is less than nineteen in twenty."""
 KINDS = ["wrong_object", "wrong_number", "wrong_unit", "irrelevant_citation", "negation", "cause_effect_swapped"]
 WITHOUT_FIGURES = {"claims_tenth"}

@@ -68,6 +68,8 @@ def is_dated_earlier(cause: Passage, effect: Passage, held: Sequence[Held], *, t
         return False
     first = _clocks(cause, held) or _dates(causes, _ANY, held)
     second = _clocks(effect, held) or _dates(effects, _ANY if changed else _EXACT, held)
+    if first and not second and not effects:  # `After the error of 13:54:26 it still failed`: the other lines.
+        second = [time for time in _dates(held, _EXACT, held) if int(time) not in map(int, first)]
     return bool(first and second) and max(first) < min(second)
 
 

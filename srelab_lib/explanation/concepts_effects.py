@@ -125,7 +125,7 @@ EFFECTS: tuple[Concept, ...] = (
     event(
         "changed",
         r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
-        r"ing)\b(?! replica)|\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
+        r"ing)\b(?! replica)|(?<!\bto )(?<!refused the )\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
         r"\b(?:made|marked|set|turned) unschedulable\b|"
         r"\brewrit\w*|\bwritten (?:again|anew)\b|\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|"
         r"\bnewly created\b|"
@@ -145,7 +145,8 @@ EFFECTS: tuple[Concept, ...] = (
         r"\b(?:stay|remain|held|kept|keep)\w* (?:at\b(?! the)|the same|"
         r"constant|flat|low|steady|stable|below|under)\b|"
         r"\b(?:not|never) (?:move[ds]?|budged?|shift(?:ed)?|vary|varied|stir(?:red)?)\b|\bstood still\b|\bwas flat\b|"
-        r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as)\b|\bstable\b|"
+        r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as|in place|intact)\b|\bstable\b|\bintact\b|"
+        r"\b(?:not|never|n't) (?:\w+ ){0,1}?(?:affected|touched|impacted|harmed)\b|"
         r"\bun(?:changed|affected|touched|altered|modified)\b|"
         r"\b(?:nobody|no one|nothing|never)\b (?:\w+ ){0,2}?(?:touch|chang|alter|modif)\w*|\bas (?:\w+ )?as before\b|"
         r"\b(?:continu\w*|still|keeps?|carr(?:y|ies|ied) on)\b (?:to )?(?:be )?"

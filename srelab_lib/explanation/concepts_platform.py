@@ -161,7 +161,8 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     state(
         "it exists",
-        r"\bthere (?:is|are|was|were) no\b|no longer (?:there|present|set|defined|exists?)\b|"
+        r"\bthere (?:is|are|was|were) no\b(?! (?:retry|retries|second|further|more|other|need|doubt|sign)\b)|"
+        r"no longer (?:there|present|set|defined|exists?)\b|"
         r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|"
         r"within)\b)|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
@@ -198,7 +199,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"password|credential|authenticat|\b401\b|login|token|access denied|secret",
     ),
     topic("a service account", r"service ?accounts?"),
-    topic("a webhook", r"\bwebhooks?\b|\badmission\b"),
+    topic("a webhook", r"\bwebhooks?\b"),
     topic("pod security", r"pod ?security|security (?:policy|standard|context)\w*|\bprivileged\b"),
     # scheduling
     state(

@@ -9,7 +9,9 @@ from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.words import clause_at
 
 _NOT = re.compile(
-    r"\b(?:not(?! only| just| enough)|never|no longer|hardly|neither|none of|(?:0|"
+    r"\b(?:not(?! only| just| enough| (?:an? )?(?:blip|one off|fluke|isolated|accident)|"
+    r" (?:quite |even |yet )?(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|·|\d+) (?:full )?"
+    r"(?:milliseconds?|seconds?|minutes?|hours?)\b)|never|no longer|hardly|neither|none of|(?:0|"
     r"zero) (?:out )?of|nothing|unrelated to|independent of|rul(?:e|es|ed|ing) out|"
     r"exclud\w*|avoid\w*|depriv\w*|robb(?:ed|ing)|stripp(?:ed|ing))\b"
 )

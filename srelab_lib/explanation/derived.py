@@ -24,7 +24,9 @@ _REST = re.compile(
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
     r"ahead|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
-    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old))\b",
+    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old)|"
+    r"(?:with)?in (?=(?:about |some |under |less than |just )?(?:an?|one|two|three|half|[\d.]+)\b[\w. -]{0,20}?"
+    r"(?:second|minute|hour)))\b",
     re.IGNORECASE,
 )
 _BY_HOW_MUCH = re.compile(
@@ -46,6 +48,11 @@ _UNIT_FIELD = re.compile(
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
 _PERIOD, _THRESHOLD = "periodSeconds", "failureThreshold"
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
+_BESIDE = re.compile(
+    r"\b(?P<did>\d+) [a-z]+(?:,| and|;|,? but) (?P<not>\d+) (?:were |was )?"
+    r"(?:not|failed|unanswered|refused|lost|dropped)\b",
+    re.IGNORECASE,
+)
 _PARTS_OF = ("bytes", "cores")
 
 
@@ -149,6 +156,8 @@ def _in_named_units(fact: Held) -> Iterator[Quantity]:
 
 def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
     """`161 of 276 answers`: a share, and that of the rest."""
+    for did, did_not in beside(fact):
+        yield Quantity(text="", value=did + did_not)
     for part, whole in counted_parts(fact):
         yield Quantity(text="", value=part / whole, family="share", step=0.01)
         if rest:
@@ -158,7 +167,14 @@ def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
 def counted_parts(fact: Held) -> list[tuple[int, int]]:
     """`161 of 276 answers`: each part and its whole."""
     pairs = [(int(match["part"]), int(match["whole"])) for match in _OF.finditer(fact.item.text)]
+    for good, bad in beside(fact):
+        pairs += [(good, good + bad), (bad, good + bad)]
     return [(part, whole) for part, whole in pairs if 0 < part <= whole]
+
+
+def beside(fact: Held) -> list[tuple[int, int]]:
+    """`14 answered, 11 not`: how many did, and how many did not."""
+    return [(int(match["did"]), int(match["not"])) for match in _BESIDE.finditer(fact.item.text)]
 
 
 def _probe_spans(fact: Held) -> Iterator[Quantity]:

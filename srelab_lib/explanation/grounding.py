@@ -34,6 +34,7 @@ from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_meaning as meaning
 from srelab_lib.explanation import rules_numbers as numbers
+from srelab_lib.explanation import rules_pairs as pairs
 from srelab_lib.explanation import rules_roles as roles
 from srelab_lib.explanation import rules_substance as substance
 from srelab_lib.explanation.case import Case
@@ -73,6 +74,10 @@ RULES: tuple[Rule, ...] = (
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
     numbers.whole_is_whole,
+    pairs.counts_are_of_their_kind,
+    pairs.times_are_of_their_object,
+    pairs.numbers_are_of_their_time,
+    pairs.names_count_nothing,
     meaning.facts_speak_of_it,
     meaning.signs_agree,
     meaning.denials_stand_in_facts,

@@ -31,7 +31,7 @@ TECHNICAL = frozenset(
     templates upstream downstream dependency dependencies upfront reachable resolvable unavailable nonexistent
     reconfigured rescheduled reschedule preempted percentile generator footprint throughput tolerations
     toleration taint taints affinity cordoned cordon quota quotas oomkilled workers threads thread async cache
-    kubectl backend backends lookup lookups
+    kubectl backend backends lookup lookups typo typos misspelling misspelt
     """
         ),
     )
@@ -44,7 +44,7 @@ SERVICE_NOUNS = word_set(
     workers gateway auth mail email mailer notification notifications inventory product products rating ratings
     recommendation currency session sessions proxy broker store shop book booking bookings invoice invoices
     feed media analytics collector exporter loader consumer producer publisher subscriber
-    search wallet ledger warehouse delivery fraud pricing basket frontend backend portal dashboard monitor
+    search wallet ledger warehouse delivery fraud pricing basket frontend portal dashboard monitor
     scraper crawler indexer importer migrator cleaner router bot
     """
 )

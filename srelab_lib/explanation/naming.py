@@ -176,7 +176,7 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
     for word in words(covered):
         if stem(word) in stems or _UNIT_WORD.fullmatch(word):
             continue
-        if word in SERVICE_NOUNS or not (_plain_word(word) or _is_vocabulary(word)):
+        if word in SERVICE_NOUNS or not (_plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)):
             return word
     return None
 
@@ -184,6 +184,14 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
 def _happens(word: str) -> bool:
     """True for the vocabulary's verbs and adjectives: `the container crashes`."""
     return any(concept.kind != "topic" and concept.said.fullmatch(word) for concept in CONCEPTS)
+
+
+_PRODUCTS = dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|psql|sqlstate)(?![a-z])")
+"""Signs of a product in facts that do not name it."""
+
+
+def _is_product(word: str, facts: str) -> bool:
+    return word in _PRODUCTS and re.search(_PRODUCTS[word], facts.lower()) is not None
 
 
 _LEADING = re.compile(r"(?P<word>[a-z][a-z']+) (?=\w)")

@@ -60,7 +60,8 @@ WORD_NUMBER = re.compile(
 
 _SMALL = "|".join(word for word in WORDS if word not in {"half", "zero", "once", "twice", "thrice"})
 ONE_IN = re.compile(
-    rf"\b(?P<part>{_SMALL})(?: [a-z]+){{0,2}}? (?:in|out of)(?: every)? (?P<whole>{_SMALL})\b(?! (?:seconds?|"
+    rf"\b(?:(?P<part>{_SMALL})(?: [a-z]+){{0,2}}? (?:in|out of)(?: every)? (?P<whole>{_SMALL})|"
+    rf"(?P<part2>[1-9]\d?) in (?P<whole2>10|100))\b(?! (?:seconds?|"
     rf"minutes?|hours?|"
     r"days?|weeks?)\b)",
     re.IGNORECASE,
@@ -70,6 +71,8 @@ ONE_IN = re.compile(
 
 def share_of(match: re.Match[str]) -> float:
     """The value of a match of `ONE_IN`."""
+    if match["part2"]:
+        return int(match["part2"]) / int(match["whole2"])
     return WORDS[match["part"].lower()] / WORDS[match["whole"].lower()]
 
 
