@@ -123,12 +123,18 @@ def test_a_hostile_value_leaves_its_command_out(old: str) -> None:
     assert found
 
 
+ELSEWHERE = {"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query"}
+"""Faults that no edit of their object mends: without a change to undo, one looks first."""
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_has_a_fix_a_check_and_a_place_to_look(fault: str) -> None:
     facts = (Fact(kind="status", object=WEB, text="t"),)
     ranked = rank([Finding(fault=fault, object=WEB, summary="s", cause="c", facts=facts)], ())
     suggested = actions.suggest(ranked[0], judge(ranked, (), ()), snapshot())
-    assert {"fix", "verify", "inspect"} == {action.kind for action in suggested}
+    kinds = [action.kind for action in suggested]
+    assert set(kinds) == ({"verify", "inspect"} if fault in ELSEWHERE else {"fix", "verify", "inspect"})
+    assert kinds[0] == ("inspect" if fault in ELSEWHERE else "fix")
     assert all(not set(action.command) & set(";`$\n") for action in suggested)
 
 

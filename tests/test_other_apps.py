@@ -125,3 +125,68 @@ def test_input_that_cannot_be_read_is_laid_on_its_sender_only_where_that_was_cha
 
 def test_a_change_is_told_on_one_line() -> None:
     assert "\n" not in diagnosed("observatory").verdict.summary
+
+
+def test_a_panic_that_a_server_tells_of_in_its_own_words_is_one_record_with_its_goroutine() -> None:
+    logs = diagnosed("lantern").snapshot["logs"]
+    said = logs.loc[logs["object"].str.endswith("/price-quote"), "message"]
+    assert said.str.contains("http: panic serving").sum() > 100
+    assert not said.str.startswith("goroutine ").any()
+
+
+def test_requests_in_which_a_program_died_are_not_in_what_it_counts() -> None:
+    alone = altered("lantern", "logs", lambda df: ~df["object"].astype(str).str.endswith("/shop-gateway"))
+    assert not [one for one in alone.findings if one.object.endswith("/price-quote")]
+    assert finding("lantern", "exception_storm") is not None
+
+
+def test_a_pool_that_is_used_up_makes_no_slow_database() -> None:
+    slow = [one.object for one in diagnosed("harbor-pool").findings if one.fault == "slow_dependency"]
+    assert "Deployment/blind7b-harbor/harbor-pg" not in slow
+
+
+def test_what_a_probe_said_of_the_pod_before_dates_nothing() -> None:
+    since = diagnosed("planetarium-stars").verdict.since
+    assert since is not None
+    assert f"{since:%H:%M}" == "13:34"
+
+
+def test_a_restart_of_a_stateful_set_is_told_and_an_empty_field_that_the_server_drops_is_none() -> None:
+    texts = set(diagnosed("orchard-webhook").snapshot["changes"]["text"])
+    assert "StatefulSet press-ledger restarted" in texts
+    assert not any("(was {})" in text or "(was [])" in text for text in texts)
+
+
+def test_a_kill_at_the_start_is_over_where_users_felt_nothing_until_long_after() -> None:
+    assert finding("bakery-locks", "oom_killed") is None
+    calm = altered("bakery-locks", "onsets", lambda df: df["signal"].isna())
+    assert "oom_killed" in {one.fault for one in calm.findings}
+
+
+@pytest.mark.parametrize("name", ["lagoon", "lantern", "ferry-limits"])
+def test_a_rollout_of_one_who_only_feels_it_is_not_called_bad(name: str) -> None:
+    assert {one.object for one in diagnosed(name).findings if one.fault == "bad_deploy"} <= {
+        diagnosed(name).verdict.object
+    }
+
+
+def test_a_role_that_is_bound_is_edited_back_and_not_bound_again() -> None:
+    fixes = [action.command for action in diagnosed("tannery").actions if action.kind == "fix"]
+    assert fixes == ["kubectl -n blind7a-tannery edit role/vat-operator"]
+
+
+def test_a_job_is_known_by_its_command() -> None:
+    assert "rename column magnitude" in (diagnosed("observatory-column").verdict.change or "")
+
+
+def test_a_summary_says_whom_it_hurts_by_metrics_or_by_what_follows() -> None:
+    assert "100% of requests to Deployment blind8-atlas/fx-client fail" in diagnosed("atlas").verdict.summary
+    assert diagnosed("museum-port").verdict.summary.endswith(
+        "It hurts others: Deployment blind8-museum/museum-site logs 313 error lines."
+    )
+
+
+def test_a_service_that_was_renamed_is_named_with_its_new_name() -> None:
+    assert diagnosed("lagoon").verdict.cause.endswith(
+        "Service tide-postgres, which selects the pods of that name, is new: it was renamed"
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from srelab_lib.diagnosis import causality
 from srelab_lib.diagnosis.rank import explains, merge, rank
+from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.faults import FAULTS
 from srelab_lib.model import Change, Fact, Finding, spoken
 
@@ -166,3 +167,26 @@ def test_findings_of_one_fault_and_object_become_one_with_all_facts() -> None:
     assert merged[0].strength == 3
     assert {fact.kind for fact in merged[0].facts} == {"status", "log"}
     assert merged[0].since == NOON - timedelta(minutes=1)
+
+
+def test_a_caller_fails_with_those_whom_it_calls_through_others() -> None:
+    own, felt = finding("exception_storm", DB), finding("exception_storm", WEB)
+    assert explains(own, felt, Ties(calls={WEB: frozenset({DB})}))
+    assert not explains(own, felt)
+
+
+def test_who_waits_for_the_work_of_one_that_is_down_fails_with_it_only_from_then_on() -> None:
+    ties = Ties(shares={WEB: frozenset({DB})})
+    assert explains(finding("crash_app_exit", DB), finding("exception_storm", WEB), ties)
+    assert not explains(finding("crash_app_exit", DB), finding("exception_storm", WEB, minute=2), ties)
+    assert not explains(finding("crash_app_exit", DB), finding("exception_storm", WEB))
+
+
+def test_a_job_that_used_the_same_is_named_where_it_came_right_before() -> None:
+    job = change("created", "Job/shop/migrate", minute=-0.3, old=None, revision="")
+    ties = Ties(tasks={WEB: frozenset({job.object})})
+    (top,) = rank([finding("crash_app_exit", WEB)], [job], ties=ties)
+    assert top.change == job
+    early = change("created", "Job/shop/migrate", minute=-3, old=None, revision="")
+    (top,) = rank([finding("crash_app_exit", WEB)], [early], ties=ties)
+    assert top.change is None

@@ -143,6 +143,8 @@ _INSPECT_CRASH = (
     "Read why the last container ended",
     "$kubectl logs $kind/$name -c $container --previous --tail=50 --timestamps",
 )
+_NOT_ITS_OWN = frozenset({"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query"})
+"""What no edit of the object mends: it fails by what is elsewhere."""
 _ABSENT = frozenset({"service_missing"})
 """What these name cannot be described."""
 _CRASHES = frozenset(
@@ -151,7 +153,7 @@ _CRASHES = frozenset(
 
 
 def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
-    """Fix first, then verify, then where to look further; empty when nothing is wrong."""
+    """Fix first, then verify, then where to look further; without a fix, where to look first."""
     if top is None or verdict.outcome != "fault":
         return _look_again(verdict, snapshot)
     values = _values(top, snapshot)
@@ -170,8 +172,11 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     inspect += [_TASK_LOG, *([] if _is_declared(top) else [_LOG])]
     inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
     last = _RENEW if kind == "job" else _EDIT if _is_declared(top) else _EDIT_FOUND
-    fix = _fill("fix", fixes, values) or _fill("fix", [last], values)
-    return (*fix, *_fill("verify", verify, values), *_fill("inspect", inspect, values))
+    mends_itself = top.finding.fault not in _NOT_ITS_OWN
+    fix = _fill("fix", fixes, values) or _fill("fix", [last] if mends_itself else [], values)
+    further = _fill("inspect", inspect, values)
+    checked = _fill("verify", verify, values)
+    return (*fix, *checked, *further) if fix else (*further, *checked)
 
 
 def _is_declared(top: Ranked) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -91,6 +91,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "exception_storm": r"env|image|command|args|data|config",
     "slow_dependency": r"env|image|data|config",
     "memory_leak": r"env|image|command|args",
+    "service_missing": r"",
     "pod_security_denied": r"pod-security|security",
     "webhook_unreachable": r"webhook|created|service",
     "bad_input": r"env|image|command|args|data|config",
@@ -105,6 +106,8 @@ _ABSENT_KIND: dict[str, str] = {
     "pvc_missing": "PersistentVolumeClaim",
 }
 """What is not there: a change started it by naming it, or by bringing the program that does."""
+_NEW_NAME = {"service_missing": "Service"}
+"""What comes into being where it is renamed: of these faults nothing else that came is a reason."""
 _UNNAMED = re.compile(r"^(?:created|deleted)$|image")
 """Fields whose value does not tell what their object refers to."""
 _ANY_EDIT = r"^(?!created$)"
@@ -148,7 +151,7 @@ def rank(
     """
     merged = [_of_this_episode(finding, changes, start) for finding in merge(findings)]
     causes = {id(effect): _root(effect, merged, ties) for effect in merged}
-    merged = [finding for finding in merged if not _stands_beside(finding, causes[id(finding)], changes, ties)]
+    merged = [finding for finding in merged if not _stands_beside(finding, _last(finding, causes), changes, ties)]
     ranked = []
     for finding in merged:
         cause = causes[id(finding)]
@@ -218,6 +221,16 @@ def explains(cause: Finding, effect: Finding, ties: Ties = _NO_TIES) -> bool:
     return bool(touching) and in_time
 
 
+def _last(finding: Finding, causes: Mapping[int, Finding | None]) -> Finding | None:
+    """The end of the chain of causes: what explains what explains it."""
+    seen = []
+    cause = causes[id(finding)]
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        cause = causes[id(cause)]
+    return seen[-1] if seen else None
+
+
 def _stands_beside(finding: Finding, cause: Finding | None, changes: Sequence[Change], ties: Ties) -> bool:
     """True for a rollout of somebody who only feels what came from elsewhere: nothing says that it made this worse."""
     if finding.fault != "bad_deploy" or cause is None or cause.object == finding.object:
@@ -285,8 +298,12 @@ def _touches(change: Change, finding: Finding) -> bool:
 
 def _only_came(change: Change, finding: Finding) -> bool:
     """True for a workload that came into being, where another object is at fault: that one may have kept it down."""
-    new = change.field == "created" and change.object != finding.object
-    return new and split_ref(change.object)[0] in {"Deployment", "StatefulSet", "DaemonSet"}
+    if change.field != "created":
+        return False
+    kind, other = split_ref(change.object)[0], change.object != finding.object
+    if finding.fault in _NEW_NAME:
+        return kind != _NEW_NAME[finding.fault]
+    return other and kind in {"Deployment", "StatefulSet", "DaemonSet"}
 
 
 def is_task(change: Change) -> bool:

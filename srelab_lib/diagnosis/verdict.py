@@ -9,6 +9,7 @@ from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
 from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
 
+MOST_FAIL = 0.5
 MAX_HURT = 2
 _FELT_BY_CALLERS = ("exception_storm", "dependency_down")
 """What tells whom a fault hurts, the plainest first."""
@@ -98,7 +99,7 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
     """What it did to users: the strongest change point of what they feel, of these objects where one is."""
     if not felt:
         return ""
-    worst = max(felt, key=lambda onset: (onset.object in objects, abs(onset.score), onset.signal))
+    worst = max(felt, key=lambda onset: (onset.object in objects, _fails_most(onset), abs(onset.score), onset.signal))
     who = worst.object.split("/", 1)[0] + " " + worst.object.split("/", 1)[1].lstrip("/")
     since = f" since {worst.time:%H:%M:%S} UTC" if worst.time else ""
     if worst.signal == "error_ratio":
@@ -106,6 +107,11 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
     if worst.signal == "request_rate":
         return f"{who} answers {worst.after:.3g} requests/s{since}, {worst.before:.3g} before."
     return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more{since}, {worst.before:.3g} s before."
+
+
+def _fails_most(onset: Onset) -> bool:
+    """That half of the requests fail, and more, says more than how long they take or how few they are."""
+    return onset.signal == "error_ratio" and onset.after is not None and onset.after >= MOST_FAIL
 
 
 def _hurt(top: Ranked) -> str:

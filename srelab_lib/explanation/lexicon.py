@@ -44,7 +44,7 @@ SERVICE_NOUNS = word_set(
     workers gateway auth mail email mailer notification notifications inventory product products rating ratings
     recommendation currency session sessions proxy broker store shop book booking bookings invoice invoices
     feed media analytics collector exporter loader consumer producer publisher subscriber
-    search wallet ledger warehouse delivery fraud pricing basket frontend portal dashboard monitor
+    search wallet ledger warehouse delivery fraud pricing basket frontend backend portal dashboard monitor
     scraper crawler indexer importer migrator cleaner router bot
     """
 )

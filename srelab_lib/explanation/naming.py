@@ -173,7 +173,7 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
             return word
         if not is_name and word in loose and not describes(word):
             return word
-    for word in words(covered):
+    for word in words(_NO_SERVICE.sub(" ", covered)):
         if stem(word) in stems or _UNIT_WORD.fullmatch(word):
             continue
         if word in SERVICE_NOUNS or not (_plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)):
@@ -186,6 +186,10 @@ def _happens(word: str) -> bool:
     return any(concept.kind != "topic" and concept.said.fullmatch(word) for concept in CONCEPTS)
 
 
+_NO_SERVICE = re.compile(
+    r"\b(?:no|any|ready|healthy)(?: ready| healthy)? backends?\b|\b(?:bad gateway|gateway time ?outs?)\b"
+)
+"""Where these words name no service."""
 _PRODUCTS = dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|psql|sqlstate)(?![a-z])")
 """Signs of a product in facts that do not name it."""
 

@@ -19,6 +19,7 @@ _NOT_EDITED = frozenset(
 _DEFAULTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
 _TEMPLATES = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.")
 _WITHOUT_REPLICASETS = frozenset({"StatefulSet", "DaemonSet"})
+_MAX_COMMAND = 160
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _MAX_FIELDS = 12
 """Rows for one edit; more are counted in the last one."""
@@ -43,7 +44,7 @@ def _lifetime(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
     meta = item.get("metadata") or {}
     created, deleted = time_of(meta.get("creationTimestamp")), time_of(meta.get("deletionTimestamp"))
     if within(created, window):
-        images = ", ".join(_images(item))
+        images = ", ".join([*_images(item), *_command(kind, item)])
         told = f": {images}" if images else ""
         yield _row(kind, item, created, "created", None, _said(item), f"{_named(kind, item)} created{told}")
     if within(deleted, window):
@@ -62,6 +63,16 @@ def _images(item: Raw) -> list[str]:
     """What it runs in its pods, unless that was edited since it came."""
     fields = {} if edits_of(item) else _came_as(item)
     return list(dict.fromkeys(f"image {value}" for path, value in fields.items() if path.endswith("].image")))
+
+
+def _command(kind: str, item: Raw) -> list[str]:
+    """What a Job does: a task is known by its command, and not by its image."""
+    spec = ((item.get("spec") or {}).get("template") or {}).get("spec") or {}
+    parts = [
+        part for one in spec.get("containers") or [] for field in ("command", "args") for part in one.get(field) or []
+    ]
+    said = " ".join(" ".join(parts).split())
+    return [f"command {shortened(said, _MAX_COMMAND)}"] if kind == "Job" and said else []
 
 
 def _came_as(item: Raw) -> Flat:

@@ -162,8 +162,10 @@ def _address(groups: dict[str, str | None]) -> Address | None:
 
 def kind_of(message: str) -> Kind | None:
     """How a call failed, by the words of the line."""
-    message = _NO_CALL.sub(" ", message)
-    return next((kind for kind, pattern in _KINDS.items() if pattern.search(message)), None)
+    waits = _NO_CALL.sub(" ", message)
+    return next(
+        (kind for kind, words in _KINDS.items() if words.search(message if kind == "answered" else waits)), None
+    )
 
 
 def called(message: str, kind: Kind) -> Address | None:

@@ -9,12 +9,14 @@ from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import hits
 from srelab_lib.diagnosis.checks._services import net
-from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
 SLACK = timedelta(seconds=30)
+FELT_SECONDS = 0.25
+"""Requests that take less than this became slower and hurt nobody."""
 _ROLLOUT_KINDS = ("rollout", "image", "argo")
 
 
@@ -47,7 +49,13 @@ def _latest(changes: list[Row]) -> dict[str, Row]:
 
 def _worse(s: Snapshot, ref: str, changed: datetime) -> list[Fact]:
     """Symptoms and new errors that began between the change and REACH after it."""
-    facts = [fact for fact in symptoms(s, ref) if fact.time is None or _follows(fact.time, changed)]
+    slow = {row["time"] for row in onsets_of(s, ref, "latency_p95_seconds") if row["after"] < FELT_SECONDS}
+    facts = [
+        fact
+        for fact in symptoms(s, ref)
+        if (fact.time is None or _follows(fact.time, changed))
+        and not (fact.time in slow and fact.text.startswith("latency_p95_seconds"))
+    ]
     new = [hit for hit in hits(s, ERROR) if hit.object == ref and _follows(hit.first, changed) and evident(s, hit)]
     return [*facts, *(fact for hit in new for fact in hit.facts(2))]
 

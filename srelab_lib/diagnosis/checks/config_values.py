@@ -47,6 +47,8 @@ _REJECTED = re.compile(
 )
 
 
+_UPSTREAM = re.compile(r"^\s*upstream\s+([\w.-]+)\s*\{", re.MULTILINE)
+"""What nginx's configuration calls a group of servers: a name of its own, not of a host."""
 _QUOTED = re.compile(r"['\"`]([^'\"`\s]{3,80})['\"`]")
 _OWN_CHANGES = ("rollout", "image")
 AFTER_EDIT = timedelta(seconds=180)
@@ -152,7 +154,8 @@ def _holds(message: str, value: str) -> bool:
 
 def _leads_nowhere(view: Net, setting: _Setting) -> bool:
     """True when the value is an address of this namespace that no Service has, while one is near."""
-    for address in addresses(setting.value):
+    own = set(_UPSTREAM.findall(setting.value))
+    for address in (one for one in addresses(setting.value) if one.host not in own):
         service = view.service(address)
         if service and service.routed and address.port and address.port not in [p.get("port") for p in service.ports]:
             return True

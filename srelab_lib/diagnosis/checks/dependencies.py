@@ -259,6 +259,7 @@ def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
             continue
         workload = view.workloads.get(call.caller)
         settings = [item for item in view.references(workload) if item.address.host == outside] if workload else []
+        same = [one for one in failures(s) if one.caller == call.caller and _outside(view, one) == outside]
         yield Finding(
             fault="upstream_unreachable",
             object=call.caller,
@@ -271,7 +272,7 @@ def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
                     *symptoms(s, call.caller),
                 ]
             ),  # fmt: skip
-            since=call.hits.first,
+            since=min(one.hits.first for one in same if one.hits.ongoing or one.hits.risen),
             related=tuple(item.where for item in settings if item.where != call.caller),
         )
 

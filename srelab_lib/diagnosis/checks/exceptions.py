@@ -190,7 +190,7 @@ def _kind(line: Row) -> str:
     message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
     plain = _PREFIX.sub("", message)
-    return (match[0] if match else plain.strip() or message)[:160].strip()
+    return (match[0] if match else plain.strip() or message)[:160].strip().rstrip(" :;,(")
 
 
 def _crashes(s: Snapshot, ref: str) -> bool:

@@ -7,7 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Address, Failure, Kind, failures
-from srelab_lib.diagnosis.checks._facts import Check, Row, log_fact, of_namespace, one_each, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    Row,
+    api_time,
+    in_window,
+    log_fact,
+    of_namespace,
+    one_each,
+    raw_objects,
+    spec_fact,
+    status_fact,
+)
 from srelab_lib.diagnosis.checks._facts import rows as plain_rows
 from srelab_lib.diagnosis.checks._logs import pauses
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
@@ -64,7 +75,11 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
     settings = [item for item in view.references(workload) if item.address.host == address.host] if workload else []
     near, silent = view.near_service(name), _fell_silent(s, view, pods, call)
     meant = f"; a Service {near} exists" if near else ""
-    if silent and not near:
+    renamed = _renamed(s, view, pods)
+    new = [object_ref("Service", s.namespace, renamed)] if renamed else []
+    if renamed:
+        meant = f"; Service {renamed}, which selects the pods of that name, is new: it was renamed"
+    elif silent and not near:
         behind = spoken(silent["object"])
         meant = f"; {behind}, which has that name, is ready and was at work until then: the Service was deleted"
     return Finding(
@@ -82,8 +97,18 @@ def _missing(s: Snapshot, view: Net, call: Failure, address: Address) -> Finding
         ),  # fmt: skip
         since=call.hits.first,
         strength=3 if len(call.hits.lines) > 1 else 2,
-        related=tuple(dict.fromkeys([call.caller, ref, *pods, *(item.where for item in settings)])),
+        related=tuple(dict.fromkeys([call.caller, ref, *pods, *new, *(item.where for item in settings)])),
     )
+
+
+def _renamed(s: Snapshot, view: Net, pods: Sequence[str]) -> str | None:
+    """A Service that came in the window, later than the pods that it selects and that have the missing one's name."""
+    for service in view.services.values():
+        created = api_time((raw_objects(s, "Service")[service.name].get("metadata") or {}).get("creationTimestamp"))
+        own = [pod["created"] for workload in service.workloads if workload.ref in pods for pod in workload.pods]
+        if own and created and in_window(s, created) and created - min(own) > _SILENCE:
+            return service.name
+    return None
 
 
 def _fell_silent(s: Snapshot, view: Net, pods: Sequence[str], call: Failure) -> Row | None:
