@@ -121,7 +121,7 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "exhausted",
         r"\bexhaust\w*|used up|\bfull\b(?! (?:seconds?|minutes?|hours?|name|stop))|"
-        r"deplet\w*|\bran out\b|\bruns? out\b|\bran dry|saturat\w*|"
+        r"deplet\w*|\bran out\b(?! at\b)|\bruns? out\b|\bran dry|saturat\w*|"
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"
         r"saturat|overflow|at max",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from srelab_lib.explanation.aggregates import from_several
 from srelab_lib.explanation.figures import quantities
@@ -24,7 +25,7 @@ _REST = re.compile(
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
     r"ahead|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
-    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old)|"
+    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old)|past (?:the|its|that)|"
     r"(?:with)?in (?=(?:about |some |under |less than |just )?(?:an?|one|two|three|half|[\d.]+)\b[\w. -]{0,20}?"
     r"(?:second|minute|hour)))\b",
     re.IGNORECASE,
@@ -53,6 +54,7 @@ _BESIDE = re.compile(
     r"(?:not|failed|unanswered|refused|lost|dropped)\b",
     re.IGNORECASE,
 )
+_STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
 _PARTS_OF = ("bytes", "cores")
 
 
@@ -85,7 +87,17 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
     """How long it was from one fact to another, where the claim asks for it."""
-    return between(times_of(held)) if _LATER.search(claim.plain) else []
+    if not _LATER.search(claim.plain):
+        return []
+    told = between([*times_of(held), *_told_times(held)])
+    # A line may tell of its own time, some milliseconds before it was taken down.
+    return [*between(times_of(held)), *(span for span in told if span.value >= 1)]
+
+
+def _told_times(held: Sequence[Held]) -> list[datetime]:
+    """Times that facts tell of, such as when a certificate ended."""
+    told = (datetime.fromisoformat(found.replace("Z", "+00:00")) for x in held for found in _STAMP.findall(x.item.text))
+    return [time.astimezone(UTC) for time in told if time.tzinfo is not None]
 
 
 def _versions(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:

@@ -112,6 +112,8 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         pieces = token.lower().split("-")
         adjective = _ORDINARY_TAIL.search(pieces[-1]) or pieces[0] in ORDINARY_HEADS
         stems = {one for fact in held for one in fact.stems}
+        if f" {' '.join(pieces)} " in f" {loose} ":
+            return True
         return bool(adjective) and all(_plain_word(piece) or stem(piece) in stems for piece in pieces)
     return False
 
@@ -166,7 +168,7 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
     loose = set(words(covered))
     leading = _LEADING.match(claim.plain)
     begins = [(leading["word"], False)] if leading else []
-    for word, is_name in (*begins, *named_words(claim.spread)):
+    for word, is_name in (*begins, *named_words(_NO_SERVICE.sub(" ", claim.spread))):
         if word in MODIFIERS | ACRONYMS or stem(word) in stems | SMALL or f"{word}server" in facts.lower():
             continue
         if is_name and not _happens(word):
@@ -187,10 +189,13 @@ def _happens(word: str) -> bool:
 
 
 _NO_SERVICE = re.compile(
-    r"\b(?:no|any|ready|healthy)(?: ready| healthy)? backends?\b|\b(?:bad gateway|gateway time ?outs?)\b"
+    r"\b(?:no|any|its|ready|healthy)(?: ready| healthy)? backends?\b|\b(?:bad gateway|gateway time ?outs?)\b"
 )
 """Where these words name no service."""
-_PRODUCTS = dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|psql|sqlstate)(?![a-z])")
+_PRODUCTS = {
+    **dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|psql|sqlstate)(?![a-z])"),
+    "nginx": r"while (?:connecting to|reading \w+ \w+ from) upstream|limiting requests, excess",
+}
 """Signs of a product in facts that do not name it."""
 
 

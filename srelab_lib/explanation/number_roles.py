@@ -15,7 +15,10 @@ _MOVED = (
 _ROLES = (
     (
         "exit",
-        rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?{_CODE}| with(?: an?)?(?: (?:exit )?{_CODE})?)?|code)\W{{0,3}}{_OF_IT}$",
+        (
+            rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?{_CODE}| with(?: an?)?(?: (?:exit )?{_CODE})?)?|(?<!status )code)"
+            rf"\W{{0,3}}{_OF_IT}$"
+        ),
         rf"^ (?:(?:as|is|was|being) )?(?:(?:its|the|an?) )?(?:last )?(?:exit|return) {_CODE}\b",
     ),
     ("signal", r"\bsignal\W{0,3}$", r"(?!)"),

@@ -39,6 +39,10 @@ def flags_agree(case: Case) -> str | None:
 _NOTHING = re.compile(
     r"\b(?P<name>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)=(?:none|null|\[\]|\"\"|<none>)(?![\w.])", re.IGNORECASE
 )
+_GIVEN = re.compile(r"(?<![\w.])([a-z][A-Za-z]+)=(?!none\b|null\b|false\b|0\b|\[\]|\"\")\S")
+_HAS_NO = re.compile(
+    r"\b(?:has|have|had|with|carries|carry|defines?|declares?|sets?) no (?P<what>\w+) (?:settings?|rules?|fields?)\b"
+)
 _LONG = 6
 """So much of a word tells it from others: `tolerates` of `tolerations=none`."""
 _HAS = re.compile(
@@ -54,6 +58,11 @@ def nothing_is_had(case: Case) -> str | None:
         for verb in re.finditer(rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|only)\b)", case.claim.spread):
             if len(verb[0]) > _LONG and not is_denied(case.claim.spread, verb):
                 return f"it says {verb[0]!r}, and what it cites has none of it"
+    specs = [fact.item.text for fact in case.held if fact.item.kind == "spec"]
+    given = {stem(words(spread(name))[-1]) for text in specs for name in _GIVEN.findall(text)}
+    for match in _HAS_NO.finditer(case.claim.spread):
+        if {stem(word) for word in words(match["what"])} & given:
+            return f"it says {match[0]!r}, and what it cites has it"
     for match in _HAS.finditer(case.claim.spread):
         had = {stem(word) for word in words(match["what"])} & lacking
         if had and not is_denied(case.claim.spread, match) and not DENYING.search(match[0]):

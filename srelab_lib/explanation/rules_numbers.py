@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case
-from srelab_lib.explanation.derived import following
+from srelab_lib.explanation.derived import beside, following
 from srelab_lib.explanation.passages import Held, times_of
 from srelab_lib.explanation.quantities import Quantity, unsupported
 
@@ -86,6 +86,13 @@ def whole_is_whole(case: Case) -> str | None:
         counted = _SOME if found[0].startswith("no") else _PART
         part = any(counted.search(fact.item_spread) for fact in case.held)
         return f"it says {found[0]!r}, and what it cites has a part" if part else None
+    if found and (_counts_them(found, case) or any(0 in pair for fact in case.held for pair in beside(fact))):
+        return None
     if found and not any(_WHOLE.search(fact.spread) for fact in case.held):
         return f"it says {found[0]!r}, and what it cites does not"
     return None
+
+
+def _counts_them(found: re.Match[str], case: Case) -> bool:
+    """`All three requests`: one for each fact."""
+    return any(item.text in found[0] and item.value == len(case.held) > 1 for item in case.claim.quantities)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from srelab_lib.diagnosis.checks import _words as words
 from srelab_lib.diagnosis.checks._facts import (
@@ -31,7 +31,6 @@ REMOVED = frozenset({"Evicted", "NodeShutdown", "Terminated"})
 """Status reasons of a pod that its kubelet ended: its containers did nothing wrong."""
 _OUTSIDE = {137: "SIGKILL", 143: "SIGTERM", 130: "SIGINT", 129: "SIGHUP", 131: "SIGQUIT"}
 """Exit codes of signals that others send; SIGSEGV, SIGABRT and their like are the program's own doing."""
-_START_UP = timedelta(minutes=2)
 _LAST_LINES = 60
 
 
@@ -126,13 +125,6 @@ def began(s: Snapshot, found: Iterable[Ending]) -> datetime | None:
         ]
         times += [ending.finished_at, *backoffs]
     return earliest(*times)
-
-
-def recovered_from_start(s: Snapshot, ending: Ending) -> bool:
-    """It ended while its pod was new and has run well since: it only waited for something else to come up."""
-    created = next((pod["created"] for pod in live_pods(s) if pod["pod"] == ending.row["pod"]), None)
-    early = created is not None and ending.finished_at is not None and ending.finished_at - created < _START_UP
-    return bool(early and ending.row["ready"] and ending.row["state"] == "running")
 
 
 def last_lines(s: Snapshot, ending: Ending) -> list[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ Row = Mapping[str, Any]
 
 MAX_FACTS = 8
 """Facts of one finding: pods of one controller say the same thing."""
+_START_UP = timedelta(minutes=2)
 
 _ASIDE = re.compile(r' \((?:File "[^"]*", line \d+(?:, in [^)]*)?|Background on this error at: [^)]*)\)')
 _QUIET_LEVELS = frozenset({"debug", "info"})
@@ -74,6 +75,13 @@ def grouped(items: Iterable[Row], key: str = "object") -> dict[str, list[Row]]:
 def live_pods(s: Snapshot) -> list[Row]:
     """Pods that are meant to be there: not on their way out, not finished well."""
     return [pod for pod in of_namespace(s, "pods") if pod["deleted"] is None and pod["phase"] != "Succeeded"]
+
+
+def ended_while_new(s: Snapshot, row: Row, ended: datetime | None) -> bool:
+    """A container ended while its pod was new, as one that waits for others to come up, and runs and is ready now."""
+    created = next((pod["created"] for pod in live_pods(s) if pod["pod"] == row["pod"]), None)
+    early = created is not None and ended is not None and ended - created < _START_UP
+    return bool(early and row["ready"] and row["state"] == "running")
 
 
 def live_containers(s: Snapshot, *kinds: str) -> list[Row]:

@@ -139,7 +139,8 @@ class Net:
 
     def references(self, workload: Workload) -> list[Reference]:
         """What the workload's environment, arguments and ConfigMaps name as something to connect to."""
-        return [item for source in (_literals(workload), self._configured(workload)) for item in source]
+        sources = (_literals(workload), self._options(workload), self._configured(workload))
+        return [item for source in sources for item in source]
 
     def callers(self, service: Service) -> list[Workload]:
         """Workloads whose definition names the Service."""
@@ -160,6 +161,14 @@ class Net:
             found += [(name, k, v) for k, v in data.items() if key in (None, k)]
         run = {key for _, key, _ in found if _PROGRAM.search(key) and _is_named(key, workload)}
         return [item for item in dict.fromkeys(found) if not run or item[1] in run or not _PROGRAM.search(item[1])]
+
+    def _options(self, workload: Workload) -> Iterator[Reference]:
+        """Services that a command names as a host by an option: other options may have the same letter."""
+        for container in workload.containers():
+            for option in _HOST_OPTION.finditer(" ".join(_arguments(container))):
+                address = Address(host=option["host"].lower())
+                if self.service(address):
+                    yield Reference(address=address, where=workload.ref, text=option[0].strip())
 
     def _configured(self, workload: Workload) -> Iterator[Reference]:
         for name, key, value in self.configured(workload):
@@ -339,11 +348,12 @@ def _literals(workload: Workload) -> Iterator[Reference]:
         for variable in container.get("env") or []:
             if variable.get("value"):
                 yield from _references(variable["name"], variable["value"], workload.ref)
-        arguments = [str(x) for x in [*(container.get("command") or []), *(container.get("args") or [])]]
-        for argument in arguments:
+        for argument in _arguments(container):
             yield from _references("", argument, workload.ref)
-        for option in _HOST_OPTION.finditer(" ".join(arguments)):
-            yield Reference(address=Address(host=option["host"].lower()), where=workload.ref, text=option[0].strip())
+
+
+def _arguments(container: Mapping[str, Any]) -> list[str]:
+    return [str(part) for part in [*(container.get("command") or []), *(container.get("args") or [])]]
 
 
 def _references(key: str, value: str, where: str, *, configmap: str = "") -> Iterator[Reference]:

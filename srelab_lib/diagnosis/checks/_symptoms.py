@@ -10,9 +10,9 @@ import pandas as pd
 
 from srelab_lib.diagnosis.checks._facts import (
     Row,
+    ended_while_new,
     in_window,
     live_containers,
-    live_pods,
     metric_fact,
     rows,
     status_fact,
@@ -29,7 +29,6 @@ FEW_SAMPLES, FEW_ANSWERS = 3, 10
 STARTING = timedelta(seconds=60)
 """A pod younger than this may still be starting."""
 
-START_UP = timedelta(minutes=2)
 RUNS_WELL = timedelta(seconds=90)
 
 _STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
@@ -59,11 +58,9 @@ def _status_symptoms(s: Snapshot, ref: str) -> list[Fact]:
 
 
 def _started_up(s: Snapshot, row: Row) -> bool:
-    """It ended while its pod was new, as one that waits for others, and has run well for long since."""
-    created = next((pod["created"] for pod in live_pods(s) if pod["pod"] == row["pod"]), None)
-    runs = row["ready"] and row["state"] == "running" and row["started_at"] is not None
-    early = created is not None and row["last_finished_at"] - created <= START_UP
-    return bool(runs and early) and s.window.end - row["started_at"] >= RUNS_WELL
+    """It ended while its pod was new, and has run well for long since."""
+    settled = row["started_at"] is not None and s.window.end - row["started_at"] >= RUNS_WELL
+    return settled and ended_while_new(s, row, row["last_finished_at"])
 
 
 def _has_started(s: Snapshot, started_at: datetime | None) -> bool:

@@ -11,9 +11,8 @@ from srelab_lib.diagnosis.checks._endings import (
     began,
     ending_facts,
     grouped_endings,
-    recovered_from_start,
 )
-from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, one_each, spec_fact
+from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, ended_while_new, one_each, spec_fact
 from srelab_lib.diagnosis.checks._words import missing_variable
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
@@ -54,7 +53,7 @@ def check_missing_env(s: Snapshot) -> Iterator[Finding]:
 def check_app_exit(s: Snapshot) -> Iterator[Finding]:
     """Containers' last exit code when no signal, no probe, no memory limit and no wrong command explains it."""
     for ref, items in _of_kind(s, "crash_app_exit").items():
-        lasting = [item for item in items if not recovered_from_start(s, item[0])]
+        lasting = [item for item in items if not ended_while_new(s, item[0].row, item[0].finished_at)]
         if not lasting or ref.startswith(("Job/", "CronJob/")):
             continue
         ending, line = lasting[0]

@@ -11,11 +11,11 @@ from srelab_lib.diagnosis.checks._endings import (
     ending_facts,
     endings,
     grouped_endings,
-    recovered_from_start,
 )
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
+    ended_while_new,
     event_facts,
     events,
     first_seen,
@@ -97,7 +97,7 @@ def _is_over(s: Snapshot, ending: Ending) -> bool:
     df, started = s["onsets"], ending.row["started_at"]
     felt = df[df["signal"].isin(USER_SIGNALS) & df["time"].notna()]["time"]
     late = started is not None and not felt.empty and felt.min() - started >= RUNS_WELL
-    return bool(late) and recovered_from_start(s, ending)
+    return bool(late) and ended_while_new(s, ending.row, ending.finished_at)
 
 
 def _limit(row: Row) -> str | None:
