@@ -90,3 +90,9 @@ def test_most_false_claims_of_the_others_are_struck(file: str) -> None:
 def test_most_true_claims_are_kept(file: str) -> None:
     statuses = judged(file, "true")
     assert Counter(statuses.values())["kept"] >= KEPT_RATIO.get(file, 0.95) * len(statuses)
+
+
+def test_a_time_that_is_none_in_a_log_line_ends_no_verification() -> None:
+    line = {"id": "E1", "kind": "log", "object": "Pod/shop/web-1", "text": "ended 2026-99-99T99:99:99Z", "time": None}
+    claim = verify("Five seconds after 2026-99-99 web-1 ended.", ["E1"], evidence_of([line]))
+    assert claim.status == "struck"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from srelab_lib.explanation.aggregates import from_several
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage, times_of
 from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts
 from srelab_lib.explanation.relations import steps
+from srelab_lib.signals.edits import time_of
 
 _LACKING = re.compile(
     r"\b(?:missing|unavailable|not (?:yet )?(?:ready|available)|unready|lacking|short|down|left|"
@@ -54,7 +55,7 @@ _BESIDE = re.compile(
     r"(?:not|failed|unanswered|refused|lost|dropped)\b",
     re.IGNORECASE,
 )
-_STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
+_STAMP = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
 _PARTS_OF = ("bytes", "cores")
 
 
@@ -96,8 +97,8 @@ def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
 
 def _told_times(held: Sequence[Held]) -> list[datetime]:
     """Times that facts tell of, such as when a certificate ended."""
-    told = (datetime.fromisoformat(found.replace("Z", "+00:00")) for x in held for found in _STAMP.findall(x.item.text))
-    return [time.astimezone(UTC) for time in told if time.tzinfo is not None]
+    told = [time_of(found) for fact in held for found in _STAMP.findall(fact.item.text)]
+    return [time for time in told if time is not None]
 
 
 def _versions(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
