@@ -58,9 +58,7 @@ def test_root_is_an_app_of_apps() -> None:
     root = yaml.safe_load(bootstrap("ConfigMap", "bootstrap")["data"]["root.yaml"])
     assert (root["kind"], root["spec"]["source"]["path"]) == ("Application", "k8s/apps")
     assert root["spec"]["source"]["repoURL"] == git_clone.REPOSITORY
-    [ignored] = root["spec"]["ignoreDifferences"]
-    assert ignored["jsonPointers"] == ["/spec/syncPolicy/automated/selfHeal"], "or root undoes a pause"
-    assert "RespectIgnoreDifferences=true" in root["spec"]["syncPolicy"]["syncOptions"]
+    assert root["spec"]["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
 
 
 @pytest.mark.parametrize("file", APPS, ids=lambda file: file.stem)
@@ -76,6 +74,7 @@ def test_an_application_is_one_file_for_one_folder(file: Path) -> None:
         assert "syncPolicy" not in spec, "nothing syncs by itself what the lab does without"
         return
     assert spec["syncPolicy"]["automated"]["selfHeal"] is True
+    assert "enabled" not in spec["syncPolicy"]["automated"], "or root undoes a pause"
     assert spec["syncPolicy"]["retry"] == {"limit": 5, "refresh": True, "backoff": {"duration": "5s", "factor": 1}}
     runs_it = name in {"argocd", "git-server"}
     assert spec["syncPolicy"]["automated"]["prune"] is not runs_it, "a forgotten file must not take Argo CD away"
@@ -165,7 +164,7 @@ def test_no_secret_is_in_git() -> None:
 def application(sync: str, health: str, *, heals: bool = True) -> dict[str, Any]:
     return {
         "metadata": {"name": "shop"},
-        "spec": {"syncPolicy": {"automated": {"selfHeal": heals}}},
+        "spec": {"syncPolicy": {"automated": {"selfHeal": True} | ({} if heals else {"enabled": False})}},
         "status": {"sync": {"status": sync}, "health": {"status": health}},
     }
 

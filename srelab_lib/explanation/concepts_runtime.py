@@ -109,7 +109,7 @@ RUNTIME: tuple[Concept, ...] = (
         loose=True,
     ),
     topic("CPU", r"\bcpus?\b|\bprocessor\w*|\bcores?\b(?! (?:api|group|resource|dump|file))", r"cpu|cores|throttl"),
-    event("throttled", r"\bthrottl\w*", r"\b429\b|too many requests", (SHORT, ENDED)),
+    event("throttled", r"\bthrottl\w*", r"\b429\b|too many requests|(?:limit|delay)ing requests?", (SHORT, ENDED)),
     event(
         "leaked",
         r"\bleak\w*|grow\w* (?:\w+ )?without (?:a )?(?:bound|limit|end)|(?:steadi|continuous|"

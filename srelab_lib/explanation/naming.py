@@ -112,7 +112,7 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         pieces = token.lower().split("-")
         adjective = _ORDINARY_TAIL.search(pieces[-1]) or pieces[0] in ORDINARY_HEADS
         stems = {one for fact in held for one in fact.stems}
-        if f" {' '.join(pieces)} " in f" {loose} ":
+        if re.search(rf"(?<![a-z]){' '.join(pieces)}(?![a-z])", loose):
             return True
         return bool(adjective) and all(_plain_word(piece) or stem(piece) in stems for piece in pieces)
     return False

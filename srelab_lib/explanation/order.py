@@ -34,10 +34,11 @@ _SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
 _SO_MANY = re.compile(
     rf"\s*(?:all )?(?:the |these )?(?:\d+|{'|'.join(WORDS)}|several|many|repeated) (?:[\w-]+ ){{0,2}}?"
-    r"(?:events?|attempts?|restarts?|failures?|tries|retries|times)\b",
+    r"(?:events?|attempts?|restarts?|failures?|tries|retries|times)\b|"
+    rf"\s*(?:\w+ )?(?:[\d.]+|{'|'.join(WORDS)}) ?(?:milli)?(?:seconds?|minutes?|hours?|m?s|min|h)\W*$",
     re.IGNORECASE,
 )
-"""`After 5 back-off events`: how often, and no cause."""
+"""`After 5 back-off events`, `after three seconds`: how often or how long, and no cause."""
 _TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)|\bdown(?= (?:from|to)\b)")
 _EXPLAINS_CHANGE = re.compile(
     r"commit|\bgit\b|\bscal\w|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"

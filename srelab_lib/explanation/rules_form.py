@@ -44,7 +44,8 @@ _ADVICE = re.compile(
     r"make sure|consider|try|apply|edit|open|visit|contact|call|send|use|install|disable|upgrade|"
     r"remove|add|do not|don't)\b(?! (?:of|rate|to)\b)|"
     r"\b(?:you|we|engineers?|someone|admins?|administrators?) (?:should|must|need|needs|can|could|may|have to|ought)\b|"
-    r"\bshould(?: not)? (?:be|have|set|use|run|raise|lower|increase|scale|restart|roll|delete)\b|"
+    r"\bshould(?: not)? (?:be|have(?! (?:\d|an? |one |two |three ))|"
+    r"set|use|run|raise|lower|increase|scale|restart|roll|delete)\b|"
     r"\b(?:it is|we) recommend|\brecommend(?:ed|s|ation)?\b|\bsuggest(?:s|ed)? (?:to|that you)\b|"
     r"\b(?:ignore|disregard|forget) (?:all|any|the|previous|prior|your)\b|\bas an ai\b|\binstructions?\b",
     re.IGNORECASE,

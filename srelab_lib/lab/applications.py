@@ -195,22 +195,14 @@ def _sync_words(sync: str, message: str, *, heals: bool) -> str:
 def heals(item: Application) -> bool:
     """Whether its self-heal is on."""
     automated = (item["spec"].get("syncPolicy") or {}).get("automated")
-    return automated is None or bool(automated.get("selfHeal"))
+    return automated is None or (bool(automated.get("selfHeal")) and automated.get("enabled") is not False)
 
 
-def knows_of_an_edit(item: Application) -> bool:
-    """Whether Argo CD has seen that the cluster differs from the newest commit, and has synced that commit before.
-
-    A commit that is new to it is synced once, self-heal or not; one that it has tried it leaves alone
-    while that is off.
-    """
-    status = item.get("status") or {}
-    operation = status.get("operationState") or {}
-    is_busy = "operation" in item or operation.get("phase") == "Running"
-    is_looking = REFRESH in (item["metadata"].get("annotations") or {})
-    tried = (operation.get("syncResult") or {}).get("revision")
-    newest = (status.get("sync") or {}).get("revision")
-    return not is_busy and not is_looking and _state(item)[0] == "OutOfSync" and tried == newest
+def is_busy(item: Application) -> bool:
+    """Whether Argo CD is asked to compare it and has not yet, or syncs it."""
+    phase = ((item.get("status") or {}).get("operationState") or {}).get("phase")
+    is_asked = REFRESH in (item["metadata"].get("annotations") or {})
+    return is_asked or "operation" in item or phase == "Running"
 
 
 def _waiting(kubectl: Kubectl, item: Application) -> list[str]:

@@ -7,16 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from srelab_lib.errors import DeadlineError
-from srelab_lib.lab.applications import (
-    Application,
-    applications,
-    argocd_installed,
-    heals,
-    knows_of_an_edit,
-    refresh,
-)
+from srelab_lib.lab.applications import applications, argocd_installed, heals
 from srelab_lib.lab.kubectl import Kubectl
-from srelab_lib.lab.self_heal import set_self_heal
+from srelab_lib.lab.self_heal import pause_self_heal, resume_self_heal
 from srelab_lib.lab.step import POLL_SECONDS, Observation, Progress, Step
 from srelab_lib.lab.ticking import ticking
 from srelab_lib.settings import LAB_CONTEXT
@@ -28,8 +21,6 @@ KINDS = "deployments,statefulsets"
 REPLICAS = "srelab/replicas"
 """Annotation of a workload that was scaled down: what it had."""
 BACK_SECONDS = 180.0
-SETTLED_SECONDS = 45.0
-"""For Argo CD to have seen the edit; it looks within one to four seconds, later where the CPU has no time left."""
 
 
 def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
@@ -47,11 +38,9 @@ def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
         return Observation(holds=not running, text=text)
 
     def apply(progress: Progress) -> None:
-        _heal(context, on=False)
-        deadline = time.monotonic() + SETTLED_SECONDS
-        # An Application that differs is still synced once to a commit that is new to it: then it is scaled once more.
-        while (_scale_down(kubectl, namespace, progress) or not _left_alone(context)) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        if _argo_cd_heals(context):
+            pause_self_heal(APPLICATION, context=context)
+        _scale_down(kubectl, namespace, progress)
 
     def undo(progress: Progress) -> None:
         for item in _workloads(kubectl, namespace):
@@ -59,7 +48,8 @@ def paused(*, context: str = LAB_CONTEXT, namespace: str = NAMESPACE) -> Step:
             if replicas is not None:
                 kubectl("scale", _named(item), f"--replicas={int(replicas)}", "--namespace", namespace)
                 kubectl("annotate", _named(item), f"{REPLICAS}-", "--namespace", namespace)
-        _heal(context, on=True)
+        if _argo_cd_heals(context) is False:
+            resume_self_heal(APPLICATION, context=context)
         _wait(lambda: _waiting(kubectl, namespace), progress)
 
     return Step(
@@ -82,15 +72,13 @@ def _named(item: dict[str, Any]) -> str:
     return f"{item['kind'].lower()}/{item['metadata']['name']}"
 
 
-def _scale_down(kubectl: Kubectl, namespace: str, progress: Progress) -> bool:
-    """Whether there was anything to scale down; what it had is kept as an annotation."""
+def _scale_down(kubectl: Kubectl, namespace: str, progress: Progress) -> None:
+    """What each had is kept as an annotation."""
     asked = [(_named(item), item["spec"].get("replicas", 1)) for item in _workloads(kubectl, namespace)]
-    running = [(name, replicas) for name, replicas in asked if replicas]
-    for name, replicas in running:
+    for name, replicas in ((name, replicas) for name, replicas in asked if replicas):
         kubectl("annotate", name, f"{REPLICAS}={replicas}", "--overwrite", "--namespace", namespace)
         progress(f"       kubectl scale {name} --replicas=0 --namespace {namespace}")
         kubectl("scale", name, "--replicas=0", "--namespace", namespace)
-    return bool(running)
 
 
 def _waiting(kubectl: Kubectl, namespace: str) -> list[str]:
@@ -108,21 +96,7 @@ def _wait(waiting: Callable[[], list[str]], progress: Progress) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _application(context: str) -> Application | None:
-    """Argo CD's Application of monitoring, where there is one."""
+def _argo_cd_heals(context: str) -> bool | None:
+    """Whether self-heal of monitoring's Application is on; None where there is none."""
     found = applications(context=context) if argocd_installed(Kubectl(context=context)) else []
-    return next((item for item in found if item["metadata"]["name"] == APPLICATION), None)
-
-
-def _left_alone(context: str) -> bool:
-    """Whether nobody undoes the edit, which takes a self-heal that is off and no commit that is still to be synced."""
-    item = _application(context)
-    return item is None or knows_of_an_edit(item)
-
-
-def _heal(context: str, *, on: bool) -> None:
-    """Self-heal of the Application, where Argo CD has one; either way it looks at git at once."""
-    item = _application(context)
-    if item is not None and heals(item) is not on:
-        set_self_heal(APPLICATION, on=on, context=context)
-        refresh(APPLICATION, context=context)
+    return next((heals(item) for item in found if item["metadata"]["name"] == APPLICATION), None)

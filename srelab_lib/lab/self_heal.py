@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from srelab_lib.errors import DeadlineError
-from srelab_lib.lab.applications import KIND, applications, heals, refresh
+from srelab_lib.lab.applications import KIND, REFRESH, applications, heals, is_busy
 from srelab_lib.lab.git_clone import NAMESPACE
 from srelab_lib.lab.kubectl import Kubectl
 from srelab_lib.lab.step import Observation, Progress, Step
@@ -74,15 +74,13 @@ class SelfHeal:
 def self_heal_paused(application: str, *, context: str = LAB_CONTEXT) -> Iterator[None]:
     """Edits by hand to what this Application deploys stay until the block ends; then git is the truth again.
 
-    The parent, `root`, leaves the switch alone: it ignores differences there. A commit that is pushed meanwhile is
-    still rolled out, and then everything in the Application is as git says, the edit too.
+    A commit that is pushed meanwhile is rolled out when the block ends.
     """
-    set_self_heal(application, on=False, context=context)
+    pause_self_heal(application, context=context)
     try:
         yield
     finally:
-        set_self_heal(application, on=True, context=context)
-        refresh(application, context=context)
+        resume_self_heal(application, context=context)
 
 
 def self_healing(*, context: str = LAB_CONTEXT) -> Step:
@@ -97,20 +95,45 @@ def self_healing(*, context: str = LAB_CONTEXT) -> Step:
 
     def apply(_: Progress) -> None:
         for name in paused():
-            set_self_heal(name, on=True, context=context)
+            resume_self_heal(name, context=context)
 
     return Step(
         title="self-heal is on",
         expected="no Application is paused",
         reason="While it is paused, an edit by hand stays, and git is not the truth.",
-        hint=f"kubectl --context {context} -n {NAMESPACE} get applications -o yaml: spec.syncPolicy.automated.selfHeal",
+        hint=f"kubectl --context {context} -n {NAMESPACE} get applications -o yaml: spec.syncPolicy.automated.enabled",
         observe=observe,
         apply=apply,
     )
 
 
-def set_self_heal(application: str, *, on: bool, context: str) -> None:
-    """Switches self-heal of one Application; `self_healing` is the step that finds what was left off."""
-    patch = json.dumps({"spec": {"syncPolicy": {"automated": {"selfHeal": on}}}})
-    arguments = ("patch", KIND, application, "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
+def pause_self_heal(application: str, *, context: str = LAB_CONTEXT) -> None:
+    """Argo CD leaves the Application alone from here on; `self_healing` is the step that finds what was left so.
+
+    With `selfHeal: false` it would still sync once to a commit that is new to it, an edit by hand away with it. That
+    `enabled` is not in git, so the parent, `root`, does not undo it. A sync that runs has ended when this returns.
+
+    Raises:
+        DeadlineError: one still runs.
+    """
+    _set_enabled(application, enabled=False, context=context)
+    clock = time.monotonic()
+    while is_busy(applications(application, context=context)[0]):
+        if time.monotonic() - clock > HEAL_SECONDS:
+            raise DeadlineError(f"Argo CD is still at it after {HEAL_SECONDS:.0f} s", source=application)
+        time.sleep(POLL_SECONDS)
+
+
+def resume_self_heal(application: str, *, context: str = LAB_CONTEXT) -> None:
+    """As git has it: Argo CD compares at once, and undoes what was edited."""
+    _set_enabled(application, enabled=None, context=context)
+
+
+def _set_enabled(application: str, *, enabled: bool | None, context: str) -> None:
+    # Asked to look again in the same request: when it has, it has seen the switch.
+    patch = {
+        "metadata": {"annotations": {REFRESH: "normal"}},
+        "spec": {"syncPolicy": {"automated": {"enabled": enabled}}},
+    }
+    arguments = ("patch", KIND, application, "--namespace", NAMESPACE, "--type=merge", f"--patch={json.dumps(patch)}")
     Kubectl(context=context)(*arguments)
