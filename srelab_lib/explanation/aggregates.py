@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Held, Passage
 from srelab_lib.explanation.quantities import Quantity
+from srelab_lib.explanation.relations import steps
 from srelab_lib.explanation.words import clauses
 
 _COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
@@ -71,11 +73,17 @@ def _pods(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 
 def _sums(held: Sequence[Held]) -> Iterator[Quantity]:
-    """`count=21` and `count=20`: 41 in all."""
+    """`count=21` and `count=20`: 41 in all; of what changed, the old values and the new."""
     counts = [{match["name"]: int(match["count"]) for match in _COUNT_FIELD.finditer(fact.item.text)} for fact in held]
     for name in set.intersection(*(set(one) for one in counts)) if len(counts) > 1 else ():
         total = sum(one[name] for one in counts)
         yield Quantity(text=f"{total}", value=total)
+    changed = [[quantities(end) for step in steps(fact.plain)[:1] for end in step] for fact in held]
+    for ends in zip(*changed, strict=True) if len(held) > 1 and all(changed) else ():
+        known = [end[0] for end in ends if end]
+        if len(known) == len(held):
+            united = next((one for fact in held for one in fact.quantities if one.family), known[0])
+            yield replace(united, value=sum(one.value for one in known), roles=frozenset())
 
 
 def _ready_parts(held: Sequence[Held]) -> Iterator[Quantity]:

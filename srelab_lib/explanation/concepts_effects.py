@@ -118,7 +118,7 @@ EFFECTS: tuple[Concept, ...] = (
         "what people meant or did",
         r"\b(?:approv|decid|confirm|agree[ds]? (?:to|that)|agreement|intend|intention|deliberate|sabotag|"
         r"malicious|hack|attack|"
-        r"accident|negligen|blam)\w*|on purpose|"
+        r"accident|negligen|(?<!to )blam)\w*|on purpose|"
         r"by mistake",
     ),
     # changes and controllers
@@ -130,7 +130,8 @@ EFFECTS: tuple[Concept, ...] = (
         r"\brewrit\w*|\bwritten (?:again|anew)\b|\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|"
         r"\bnewly created\b|"
         r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|autoscaler)"
-        r"\W+(?:(?:had|has|have) )?(?:was|were|been|got) created\b|\bcreation of\b|\brenam\w*|"
+        r"\W+(?:(?:had|has|have) )?(?:was|were|been|got) (?:only |then |just |later )?created\b|"
+        r"\bcreation of\b|\brenam\w*|"
         r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b(?! (?:is|was|are|limit|fail|cap))|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
@@ -244,8 +245,10 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bsurviv\w*|\brecover\w*|\bimprov\w*|\bgot better\b|"
         r"\b(?:works?|working|worked|runs?|running|ran|behav\w*|operat\w*|serv\w*|start\w*|exit\w*|end\w*|"
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
-        r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|\bpass(?:es|ed|"
-        r"ing)?\b(?! the| through| on| to| by| it| (?:\w+ )?on to)|\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
+        r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|"
+        r"(?<!seconds )(?<!minutes )(?<!minute )(?<!hours )(?<!hour )(?<!time )"
+        r"\bpass(?:es|ed|ing)?\b(?! the| through| on| to| by| it| (?:\w+ )?on to)|"
+        r"\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
         r"\bfinish(?:ed|es)\b(?! with\b| on\b| in\b)",
         WELL,
         TROUBLE,

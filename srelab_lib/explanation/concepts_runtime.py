@@ -124,7 +124,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"deplet\w*|\bran out\b(?! at\b)|\bruns? out\b|\bran dry|saturat\w*|"
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"
-        r"saturat|overflow|at max",
+        r"saturat|overflow|at max|\bno free\b|(?<!\d)(?P<all_of>[1-9]\d*) of (?P=all_of)(?!\d)",
         (SHORT, FELT),
     ),
     topic(
@@ -140,7 +140,8 @@ RUNTIME: tuple[Concept, ...] = (
         "there is enough",
         r"\b(?:in)?sufficient\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
         r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
-        r"too few|\bshort of\b|\bshortage\b|\black of\b(?! (?:\w+ )?(?:permissions?|rights?|access|an?\b|the\b|"
+        r"too few|(?<!bytes )(?<!b )(?<!i )(?<!cores )(?<!%)\bshort of\b|"
+        r"\bshortage\b|\black of\b(?! (?:\w+ )?(?:permissions?|rights?|access|an?\b|the\b|"
         r"any\b|answers?))",
         r"(?<!in)sufficient|(?<!not )enough",
         r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"

@@ -41,7 +41,8 @@ _ZERO_BEFORE = re.compile(
 _FALSE_AFTER = re.compile(
     r"^(?: (?:count|total|ready|replicas?|endpoints?|pods?|of ·|of [a-z]+|now)(?!\w))*\W{0,3}(?:of )?(?:(?:is|"
     r"was|were|are|can be|could be|may be|numbers?|total(?:s|ed)?|comes? to|amounts? to)\W+(?:both )?)?"
-    r"(?:false\b|0\b(?![.\d])|none\b|not\b(?! known)|never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
+    r"(?:false\b|0\b(?![.\d])|none\b|not\b(?! (?:known|meant|intended|made|built|designed|fit|suited)\b)|"
+    r"never\b|zero\b|absent\b|gone\b|ruled out|(?:been )?excluded)"
     r"|^(?:[^.;,]|\.(?=\d)){0,30}? (?:went away|vanished|disappeared|got lost|came to an end|"
     r"(?:was|were|is|are) over\b(?! \d)|(?:ended|ceased|subsided|(?:had|has|have) stopped)\b(?! (?:with|in|up|by)\b))"
     r"|^ (?:has|have|had|did|does|do) (?:not|never) (?:been |ever )?(?:happen|occur|take place|"
@@ -77,6 +78,7 @@ _DEPENDS = re.compile(
 _COUNTS_AS = re.compile(r"\b(?:counts? as|deemed|considered|regarded as|marked(?: as)?) $")
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _DENIED_WORD = re.compile(
+    r"\b(?:instead of|rather than) (?P<avoided>[a-z]+ing)\b|"
     r"\b(?:not|never|no longer)(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
     r"a|an|the|to))* (?P<done>(?!an?\b)[a-z]+)|"
     r"\b(?:no|without|not an?|lacks?)(?: (?:any|a|an|single|such|more|further|other|its|the))* "
@@ -148,7 +150,7 @@ def denied_words(text: str) -> Iterator[str]:
     for match in _DENIED_WORD.finditer(text):
         if match["named"] and _NO_MATCH.match(text, match.end()):
             continue
-        yield match["done"] or match["named"].split()[-1]
+        yield match["avoided"] or match["done"] or match["named"].split()[-1]
 
 
 def is_contrast(text: str, match: re.Match[str]) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from srelab_lib.explanation.aggregates import from_several
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage, times_of
-from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts
+from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts, unsupported
 from srelab_lib.explanation.relations import steps
 from srelab_lib.signals.edits import time_of
 
@@ -47,7 +47,9 @@ _NAMED_UNIT = re.compile(
 _UNIT_FIELD = re.compile(
     r"\b[\w.]*_(?P<unit>ms|millis|s|secs?|seconds|minutes|bytes|percent)[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
 )
+_COUNT = re.compile(r"\b(?P<key>[a-z]\w*)=(?P<value>\d+(?:\.\d+)?)\b(?!\w)")
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
+_EVERY = re.compile(r"\bevery\b", re.IGNORECASE)
 _PERIOD, _THRESHOLD = "periodSeconds", "failureThreshold"
 _OF = re.compile(r"\b(?P<part>\d+) (?:out )?of (?:the )?(?P<whole>\d+)\b")
 _BESIDE = re.compile(
@@ -68,12 +70,16 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     for fact in held:
         yield from _in_named_units(fact)
         yield from _counted_parts(fact, rest=_REST.search(claim.plain) is not None)
-        yield from _probe_spans(fact)
+        if not _EVERY.search(claim.plain):
+            yield from _probe_spans(fact)
     yield from _former_probe_spans(held)
     if any(item.family == "share" for item in claim.quantities):
         yield from _parts(claim, held)
     if any(item.family == "fold" for item in claim.quantities):
         yield from _compared(held)
+        numbers = [one for fact in held for one in (*fact.quantities, *_in_named_units(fact))]
+        told = [item for item in claim.quantities if not unsupported([item], numbers)]
+        yield from folds((one.value, other.value) for one in told for other in told if one.family == other.family)
     yield from from_several(claim, held)
     if _BY_HOW_MUCH.search(claim.plain):
         yield from _gaps(claim, held)
@@ -224,6 +230,9 @@ def _parts(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 
 def _compared(held: Sequence[Held]) -> Iterator[Quantity]:
-    """A request of 900Gi where a node has 24Gi: how many times the one is the other."""
+    """A request of 900Gi where a node has 24Gi, `used: pods=4 limited: pods=2`: how many times the one is the other."""
     sized = [item for fact in held for item in fact.quantities if item.family in _PARTS_OF and item.value > 0]
     yield from folds((one.value, other.value) for one in sized for other in sized if one.family == other.family)
+    for fact in held:
+        counts = [(match["key"], float(match["value"])) for match in _COUNT.finditer(fact.item.text)]
+        yield from folds((one, other) for key, one in counts for same_key, other in counts if key == same_key)

@@ -20,7 +20,7 @@ SPAN = (
 )
 """`Some 21 seconds`: how long."""
 _THEN = (
-    rf"(?:[,;] ?|\band )(?:and |then )*{SPAN} (?:later|afterwards?|after that|thereafter|on)\b,?|"
+    rf"(?:[,;] ?|\band )(?:and |then )*{SPAN} (?:later(?! than)|afterwards?|after that|thereafter|on)\b,?|"
     r"\b(?:and )?(?:thereafter|subsequently|whereupon)\b,?|\bby the time(?: that)?|"
     r"\b(?:and )?(?:in its wake|afterwards),?(?= \w)"
 )
@@ -42,7 +42,7 @@ _EFFECT_FIRST = (
     rf"had) (?:its|their) (?:root|origin|cause)s? in|"
     r"attribut(?:able|ed) to|stem(?:s|med|ming)? from|result(?:s|ed|ing)? from|"
     r"com(?:es|ing) from|came from|aris(?:es|ing) from|arose from|"
-    r"(?:is |was |came as )?(?:an? |the )?(?:reaction|response|answer) to|react(?:s|ed|ing)? to|"
+    r"(?:is|was|were|came as) (?:an? |the )?(?:\w+ )?(?:reaction|response|answer) to|react(?:s|ed|ing)? to|"
     r"(?<!\bbe )(?<!\bwas )(?<!\bwere )(?<!\bis )(?<!\bare )followed(?= (?:the|an?|its|on|after)\b)|preceded by|"
     r"follow(?:s|ed|ing)? from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
     r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
@@ -144,6 +144,10 @@ _FIRST = (
 """`The errors came first, and ...`, `First ..., then ...`, `... was already ... when ...`."""
 
 
+_SUPPOSED = re.compile(r"\b(?:likely|probably|presumably|must|seems?|appears?|apparently)\b", re.IGNORECASE)
+"""`It most likely came with the rollout, since ...`: why one thinks so."""
+
+
 class Link(NamedTuple):
     """A cause and an effect as a claim has them; `temporal` when it only says what came first."""
 
@@ -174,6 +178,8 @@ def _linked(sentence: str) -> Iterator[Link]:
     parts = [sentence[start:end] for start, end in zip(bounds, ends, strict=True)]
     for position, match in enumerate(matches):
         left, right = parts[position], parts[position + 1]
+        if match[0].lower() == "since" and _SUPPOSED.search(left):
+            continue
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
         if position and _ALONE.fullmatch(parts[position - 1]) and "," in left:
             left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."

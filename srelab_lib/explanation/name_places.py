@@ -37,6 +37,8 @@ _RELATIVE = re.compile(
     r"\b(?:that|which|what|whom|as|than|all|whatever|how|where|when|why|ones|those) (?:the|this|its|an?) $"
 )
 """`All that the policy governs`: a verb follows the thing."""
+_PAST = word_set("made let left had got gave kept sent put set took cost broke hit cut lost held")
+"""Verbs that may begin a clause: `..., made container web load ...`."""
 _FOLLOWING = word_set(
     """
     itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
@@ -56,7 +58,7 @@ _FOLLOWING = word_set(
 def named_words(text: str) -> Iterator[tuple[str, bool]]:
     """Words of a claim's spread text that stand where names stand; True for those behind the kind of a thing."""
     for match in _BEFORE.finditer(text):
-        verb = match["start"] is not None and match["word"].endswith("ing")
+        verb = match["start"] is not None and (match["word"].endswith("ing") or match["word"] in _PAST)
         verb = verb or _INFINITIVE.search(text[: match.start("word")]) is not None
         if not verb and match["word"] not in WORDS:
             yield match["word"], False

@@ -28,7 +28,6 @@ from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.side_facts import facts_of
 from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, is_outcome, stages
 from srelab_lib.explanation.told_causes import tells_reverse, tells_so
-from srelab_lib.explanation.words import spread
 
 _SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
@@ -76,7 +75,7 @@ _SET = re.compile(r"\b(?:was|were|been|got) set to\b")
 
 def reason_of_change(claim: Passage) -> Link | None:
     """A cause that the claim gives for a mere change: people and controllers make changes, and no fact says why."""
-    for link in links(spread(_VARIABLE.sub("·", claim.plain))):
+    for link in links(Passage(_VARIABLE.sub("·", claim.plain), claim.hidden).spread):
         exempt = link.temporal or _EXPLAINS_CHANGE.search(link.cause) or CHANGED in stages(link.cause, earliest)
         found = stages(link.effect, earliest) | ({CHANGED} if _SET.search(link.effect) else set())
         if not exempt and CHANGED in found <= {CHANGED, DECLARED}:

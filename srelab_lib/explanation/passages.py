@@ -130,7 +130,7 @@ class Names:
     def objects(self) -> frozenset[str]:
         """Names without kind and namespace, those of pods also without what their controller added, and containers."""
         split = [split_ref(ref) for ref in self.refs if ref.count("/") >= 2]
-        bases = {POD_END.sub("", name) for kind, _, name in split if kind == "Pod"}
+        bases = {POD_END.sub("", name) for kind, _, name in split if kind in {"Pod", "Job"}}
         bases |= {name.rpartition("-")[0] for kind, _, name in split if kind == "ReplicaSet"} - {""}
         return frozenset({name for _, _, name in split} | bases | self.containers) - _GENERIC
 
@@ -239,7 +239,23 @@ def concerning(claim: Passage, held: Sequence[Held], names: Names) -> list[Held]
     named = {name for name in names.objects if mentions(name, claim.plain)}
     if not named:
         return list(held)
-    return [fact for fact in held if _concerns(fact, named, claim, names)]
+    near = [fact for fact in held if _concerns(fact, named, claim, names)]
+    of_its_own = [fact for fact in near if fact.item.object.startswith(("Pod/", "Job/"))]
+    meant = [fact for fact in of_its_own if _is_meant(fact, claim)] if not _COMPARES.search(claim.plain) else []
+    siblings = {workload_of(fact.item.object) for fact in meant}
+    return [
+        fact
+        for fact in near
+        if fact not in of_its_own or fact in meant or workload_of(fact.item.object) not in siblings
+    ]
+
+
+_COMPARES = re.compile(r"\b(?:than|unlike|compared|same as)\b", re.IGNORECASE)
+
+
+def _is_meant(fact: Held, claim: Passage) -> bool:
+    """True when a claim has the whole name of a pod or a Job: what is known of another one of its kind is not of it."""
+    return re.search(rf"(?<![\w.-]){re.escape(split_ref(fact.item.object)[2])}(?![\w-])", claim.plain) is not None
 
 
 def _concerns(fact: Held, named: Iterable[str], claim: Passage, names: Names) -> bool:

@@ -40,7 +40,8 @@ _ACHIEVED = re.compile(
     r"got(?! as far)|obtain\w*|receiv\w*|includes?|"
     r"goes|went|gets) |through\b|is (?:in|on|there|part of)\b|present\b|in time\b|pass(?:es|ed)?\b|succe\w*|works?\b|"
     r"worked\b|fine\b|well\b|healthy\b|"
-    r"still\b|stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
+    r"still\b(?! (?:us|depend|rel(?:y|ies)|expect|refer|ask|point|look|call|quer|want|need)\w*)|"
+    r"stay\w*|remain\w*|kept\b|keeps?\b|within\b|manag\w+ to|could\b|can\b|able\b|accept\w*|admit\w*|"
     r"allow\w*|grant\w*|permit\w*|lets?\b|reach\w*|connect(?:s|ed)\b|resolv\w*|(?<!what )(?:answers|answered)\b|"
     r"respond(?:s|ed)\b|repl(?:y|ies|ied)\b|"
     r"load(?:s|ed)\b|reads?\b|wr(?:ites?|ote|itten)\b|stor(?:es?|ed)\b|saved?\b|pars(?:es?|ed)\b|decod(?:es?|ed)\b|"
@@ -57,10 +58,10 @@ _ATTEMPTED = re.compile(
     r"\b(?:ask|call|look|tr(?:y|ie)|request|quer|seek|sought|want|need|use|using|attempt|expect|log|report|warn|sa(?:y|id)|"
     r"sp(?:eak|oke)|belong|limit|run|point|send|sent|target|aim|refer|contact|fetch|poll|prob|check|listen|"
     r"go(?:es)? to|"
-    r"start|stem|concern|com(?:es?|ing) from|happen|occur|mark|last\b)",
+    r"start|stem|concern|com(?:es?|ing) from|happen|occur|mark|last\b|likely|probabl|presumabl|root cause)",
     re.IGNORECASE,
 )
-"""What is done before anything comes of it, or merely told."""
+"""What is done before anything comes of it, merely told, or supposed to be the cause."""
 _CONCEDED = re.compile(
     r"\b(?:although|though|even though|despite|in spite of|while|whereas)\b(?P<part>[^,;]*)", re.IGNORECASE
 )

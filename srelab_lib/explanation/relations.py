@@ -152,13 +152,14 @@ FORMERLY = re.compile(
     re.IGNORECASE,
 )
 """What makes the old value the one that is spoken of."""
+_SWITCHED = re.compile(r"\b(?:turned|switched|flipped) (on|off)\b", re.IGNORECASE)
 _TO = re.compile(r"(?<!amount )(?<!amounted )(?<!came )(?<!amounting )\b(?:to|into|now) (\"[^\"]*\"|[^\s,;()]+)")
 _FROM = re.compile(r"\bfrom (\"[^\"]*\"|[^\s,;()]+)")
 
 
 def _wrong_end(claim: Passage, known: list[tuple[str, str]]) -> tuple[str, str] | None:
     """`changed to v8` where v8 is what it was changed from."""
-    for pattern, end in ((_TO, 1), (_FROM, 0)):
+    for pattern, end in ((_TO, 1), (_SWITCHED, 1), (_FROM, 0)):
         for match in pattern.finditer(claim.plain):
             token = "" if FORMERLY.search(clause_at(claim.plain, match.start(), match.end())[0]) else _bare(match[1])
             right = any(_equal(token, step[end]) for step in known)

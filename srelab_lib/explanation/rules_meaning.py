@@ -124,7 +124,7 @@ def signs_agree(case: Case) -> str | None:
         for sign in signs(concept, text):
             if sign is False and (_was_none(case) or _counts_the_rest(case) or _differ(concept, case)):
                 continue
-            if sign is True and concept.kind == "state" and _is_in_trouble(concept, text):
+            if sign is True and concept.kind == "state" and (_is_in_trouble(concept, text) or _agree(concept, case)):
                 continue
             known = held or concept.kind == "state"
             if known and sign is not None and sign not in held:
@@ -164,6 +164,15 @@ def _differ(concept: Concept, case: Case) -> bool:
     if concept.name != "it matches":
         return False
     return len({item.value for item in case.claim.quantities}) > 1 or _selects_nothing(case.held)
+
+
+def _agree(concept: Concept, case: Case) -> bool:
+    """True for a match of two facts that both have a number that it names."""
+    if concept.name != "it matches":
+        return False
+    return any(
+        sum(not unsupported([item], fact.quantities) for fact in case.held) > 1 for item in case.claim.quantities
+    )
 
 
 _SELECTED = re.compile(r"\bselector[=\[]")

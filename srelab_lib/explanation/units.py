@@ -12,6 +12,8 @@ _SECONDS = {
     "us": 1e-6,
     "µs": 1e-6,
     "μs": 1e-6,
+    "nanosecond": 1e-9,
+    "microsecond": 1e-6,
     "ms": 1e-3,
     "msec": 1e-3,
     "millisecond": 1e-3,
@@ -31,8 +33,8 @@ _CORES = {"core": 1.0, "cpu": 1.0, "vcpu": 1.0, "millicore": 1e-3, "millicpu": 1
 
 UNIT = (
     r"(?:[kmgtp]i?b?(?:/s|ps)?|bytes?(?:/s| per second)?|b|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?"
-    r"|%|percent(?:age points?)?|per cent|ratio|milliseconds?|msecs?|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?"
-    r"|weeks?"
+    r"|%|percent(?:age points?)?|per cent|ratio|(?:nano|micro|milli)?seconds?|msecs?|secs?|minutes?|mins?"
+    r"|hours?|hrs?|days?|weeks?"
     r"|ns|us|µs|μs|ms|s|h|d|cores?|v?cpus?|millicores?|millicpus?"
     r"|(?:requests?|reqs?|errors?|events?|queries|calls|responses)"
     r"(?:/s(?:ec(?:ond)?)?|\s+(?:per|a|each|every)\s+second)"

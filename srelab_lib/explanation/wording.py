@@ -104,6 +104,7 @@ _FIGURES = tuple(
             ),
             r"Once \g<one>\g<two>, ",
         ),
+        (r"\ban? clean (?P<end>exit|shutdown|shut-down|termination|stop)\b", r"an \g<end> with code 0"),
         (r"\b(?P<first>first|earlier); (?=\w)", r"\g<first>, and "),
         (r"\ball but (?=\w+ed\b)", "nearly "),
         (r"\bfrom no (?P<what>\w+)(?: at all)?\b", r"from 0 \g<what>"),

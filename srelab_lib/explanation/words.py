@@ -36,6 +36,7 @@ _REWRITTEN = (
         re.compile(r"(?<=\d)( ?[a-z]+) (?:allowed|permitted)\b|\b(?:allowed|permitted) (?=memory|cpus?\b|cores?\b)"),
         r"\1 limit ",
     ),
+    (re.compile(r"\b(?:number|amount|count|figure) (?:allowed|permitted)\b"), "limit"),
     (re.compile(r"(?<=\d)( ?[a-z]+) (?:that |which )?[\w·-]+ (?:is|was) (?:allowed|permitted)\b"), r"\1 of the limit"),
     (re.compile(r"\b(than|as) (?:is|are|was|were) (?:allowed|permitted|admitted|accepted)\b"), r"\1 the limit"),
     (
