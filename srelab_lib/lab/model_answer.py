@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema
+import fastjsonschema
 
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.ollama import ChatReply, Streams
@@ -90,8 +90,8 @@ def answer_of(reply: ChatReply, schema: dict[str, Any], timer: Timed) -> Answer:
     now = time.monotonic()
     try:
         value = json.loads(reply.content)
-        jsonschema.validate(value, schema)
-    except (ValueError, jsonschema.ValidationError) as error:
+        fastjsonschema.validate(schema, value, use_default=False)
+    except (ValueError, fastjsonschema.JsonSchemaValueException) as error:
         cut = f", cut off at {reply.output_tokens} tokens" if reply.done_reason == "length" else ""
         raise ModelError(
             f"the answer does not fit the schema{cut}: {reply.content[:200]!r}", source=timer.name
