@@ -14,7 +14,7 @@ from srelab_lib.explanation.relations import steps
 from srelab_lib.explanation.words import clauses
 
 _COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
-_COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b|\btimes\b")
+_COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b(?! bytes)|\btimes\b")
 _TIMES_OR_THINGS = re.compile(
     r" times\b|(?: [\w-]+){0,2}? (?!(?:its|is|was|has|this|does|seconds|minutes|hours|times)\b)[a-z]{3,}s\b",
     re.IGNORECASE,

@@ -86,7 +86,7 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "restarted", r"\brestart\w*|started again|start(?:s|ed|ing)? (?:it )?over", r"crash ?loop|back ?off", REPEATED
     ),
-    event("evicted", r"\bevict\w*", "preempt", ENDED),
+    event("evicted", r"\bevict\w*", "preempt|disruptions allowed", ENDED),
     event("preempted", r"\bpre ?empt\w*|higher priority", r"priority", ENDED),
     topic("a signal", r"\bsignals?\b|\bsig(?:abrt|bus|ill|quit|int)\b", r"signal|\b13[479]\b|\b143\b|oom"),
     topic(

@@ -64,9 +64,11 @@ _MANNER = re.compile(
     r"right away|immediately|together|simultaneously)\b"
 )
 """`Did not end by itself`: how is denied, and not that it did."""
+_ATTRIBUTIVE = re.compile(r"\b(?:the|its|their|this|that|these|those) $")
+"""`Not from the cordoned node`: what is denied is something else."""
 _OPEN = re.compile(
     r"\b(?:until|unless|whether|if|try|tries|tried|trying|attempt\w*|wait\w*|want\w*|needs?|needed|"
-    r"expect\w*|supposed|should|would|"
+    r"expect\w*|demand\w*|requir\w*|insist\w*|supposed|should|would|"
     r"to (?:be|become|get)|in order to|before|asks?|asked|checks?|looks? for|that|which|"
     r"who)\s+(?:\w+\s+){0,3}$|\bthan\b[^,;]*$"
 )
@@ -106,6 +108,8 @@ def event_signs(concept: Concept, text: str) -> set[bool]:
 def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
     denied = _denied(text, match.start(), match.end())
     if concept.kind == "event":
+        if match[0].endswith("ed") and _ATTRIBUTIVE.search(text[: match.start()]):
+            return True
         return None if denied and _MANNER.match(text, match.end()) else not denied
     before, after = clause_at(text, match.start(), match.end())
     near_before, near_after = _near(before, last=True), _near(after, last=False)

@@ -32,12 +32,16 @@ _LATER = re.compile(
     re.IGNORECASE,
 )
 _BY_HOW_MUCH = re.compile(
-    r"\b(?:more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*|"
+    r"\b(?:over|above|beyond|under|below|more|fewer|less|additional|extra|higher|lower|by|gain\w*|los[et]\w*|differ\w*|"
     r"add\w*|tak(?:es?|en|ing)|took|remov\w*|shav\w*|shed|cut\w*|grow\w*|grew|grown)\b",
     re.IGNORECASE,
 )
 _DIFFERENCE = frozenset({DIFFERENCE})
-_ROOM = re.compile(r"\b(?:headroom|remain\w*|left|spare|short of|within|below|shy of|under|away from)\b", re.IGNORECASE)
+_ROOM = re.compile(
+    r"\b(?:(?:over|above|beyond) (?:the|its|that)|headroom|remain\w*|left|spare|short of|within|below|"
+    r"shy of|under|away from)\b",
+    re.IGNORECASE,
+)
 _LIST = re.compile(r"=(?P<items>[\w.-]+(?:,[\w.-]+)+)(?![\w=])")
 _NAMED_UNIT = re.compile(
     r"\b(?:[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)|"

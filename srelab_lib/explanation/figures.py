@@ -34,6 +34,7 @@ _DATE = re.compile(r"\b\d{4}-\d\d-\d\d(?=\b|T|t)")
 _DURATION = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?(?:h|ms|m|s)){2,}(?!\w)")
 _PART_OF_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
+MAX_EXIT_CODE = 255
 _KEY_UNIT = re.compile(
     r"(?:_|(?<=[a-z]))(bytes|seconds|ratio|cores|percent)(?:_per_second)?\W{1,2}$|"
     r"\b\w+_(bytes|seconds|ratio|cores|percent) (?:\w+ )?$",
@@ -214,13 +215,21 @@ def _factor(item: Quantity) -> float:
 def _in_context(item: Quantity, text: str) -> Quantity:
     """The quantity with what the words around it say: its role, the unit of its key, about or over."""
     before, after = text[max(0, item.start - 48) : item.start], text[item.end : item.end + 32]
-    roles = roles_between(before, after)
+    roles = roles_between(before, after) - (frozenset({"exit"}) if item.value > MAX_EXIT_CODE else frozenset())
     manner = next((name for name, pattern in _MANNERS if pattern.search(before)), item.manner)
     per = _PER.match(after)
     item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
+    if not item.family and _RATE_KEY.search(before) and not _OTHER_SPAN.search(after):
+        return replace(item, family="rate")
     return item if item.family else _with_key_unit(item, before)
 
 
+_RATE_KEY = re.compile(
+    r"\b(?:request|traffic) rate\b(?: [\w.-]+){0,4}? (?:from|to|at|of)"
+    r"(?: (?:about|around|some|nearly|almost|roughly))? $",
+    re.IGNORECASE,
+)
+_OTHER_SPAN = re.compile(r"\b(?:per|an?|each|every) (?!sec)\w+|/(?!s)", re.IGNORECASE)
 _OTHER_UNIT_KEY = re.compile(r"_(?:ms|millis|minutes|bytes|percent)\W{1,3}$", re.IGNORECASE)
 
 

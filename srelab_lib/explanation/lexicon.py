@@ -56,7 +56,7 @@ MODIFIERS = word_set(
     other another same new old older newer newest latest current previous former first second third last next
     initial original single only own main affected failing failed broken crashing crashed faulty bad unhealthy
     healthy running restarted restarting terminated killed pending stuck unready ready target whole entire given
-    said single-replica underlying respective corresponding correct wrong right different missing nonexistent
+    said empty single-replica underlying respective corresponding correct wrong right different missing nonexistent
     existing real actual several many most few multiple of to in on by for from with at as into and or but so
     when while because if than then now just even not never application app container pod deployment service
     node server workload process job program cluster kubernetes init requested referenced named specified

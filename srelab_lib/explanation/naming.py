@@ -30,6 +30,10 @@ _ORDINARY_TAIL = re.compile(
 )
 
 
+_NUMBERED = re.compile(r"(?<!\w)#(?P<number>\d+)\b")
+"""`Dog #75`."""
+
+
 def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: str) -> str | None:
     """The first name of a claim that does not stand in the facts, or None.
 
@@ -45,6 +49,9 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
         known = stands(phrase, facts) or spread(phrase) in loose or _bare(phrase) in _bare(facts)
         if not (known or _ordinary(phrase, held)):
             return phrase
+    for match in _NUMBERED.finditer(claim.plain):
+        if not re.search(rf"(?<![\w.]){match['number']}(?![\w.])", facts):
+            return match[0]
     set_against = {match["no"] for match in _NOT_THIS.finditer(claim.plain) if stands(match["yes"], facts)}
     for token in tokens(claim.plain):
         if token not in set_against and not _token_holds(token, facts, loose, held, names):

@@ -42,7 +42,7 @@ _DENOMINATORS = {
 _FRACTION = rf"(?P<part>{'|'.join(_NUMERATORS)})[ -](?P<whole>{'|'.join(_DENOMINATORS)})s?"
 _COUNT_NOUN = (
     r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|"
-    r"replicas?|cores?|millicores?|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?)"
+    r"replicas?|cores?|millicores?|percent|per cent|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?)"
 )
 WORD_NUMBER = re.compile(
     rf"\b(?:(?P<share>{_FRACTION}|half)(?= of| the| all|,|\.|$| (?:its|their))"

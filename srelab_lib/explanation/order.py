@@ -213,4 +213,20 @@ def _homes(side: Passage, names: Names) -> set[str]:
     return {homes.get(name, name) for name in names.objects if mentions(name, side.plain)}
 
 
-_RULES = (_settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition, _needs)
+_PLATFORM = re.compile(
+    r"reason=(?:FailedCreate|FailedScheduling|ErrImage\w*|ImagePullBackOff|CreateContainer\w+|FailedMount)|"
+    r"condition=(?:ReplicaFailure|PodScheduled)|is forbidden"
+)
+
+
+def _is_refused_before(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """What programs log, or their users see, has no cluster refuse a pod, nor keep one from being placed."""
+    del names
+    refused, told = facts_of(effect, held), facts_of(cause, held)
+    platform = bool(refused) and all(
+        fact.item.kind in {"event", "status"} and _PLATFORM.search(fact.item.text) for fact in refused
+    )
+    return platform and bool(told) and all(fact.item.kind in {"log", "metric"} for fact in told)
+
+
+_RULES = (_is_refused_before, _settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition, _needs)

@@ -35,8 +35,9 @@ _DOWN = re.compile(
 )
 _UNIT = r"(?: (?:[KMGT]i?B|bytes|seconds|ms|s|cores|ratio|%)(?!\w))?"
 _CHANGE = re.compile(
-    rf"(?:\bfrom\s+)?(?P<old>\{{[^{{}}]*\}}|\"[^\"]*\"|(?!set\b)[^\s,;(){{}}]+{_UNIT})\s*(?:->|→|=>|⟶|\bto\b|\binto\b|"
-    rf"\bnow\b)\s*(?P<new>\{{[^{{}}]*\}}|\"[^\"]*\"|[^\s,;(){{}}]+{_UNIT})",
+    rf"(?:\bfrom\s+)?(?P<old>\{{[^{{}}]*\}}|\"[^\"]*\"|\d+,\d+(?!\d|,\d)|(?!set\b)[^\s,;(){{}}]+{_UNIT})"
+    rf"(?:\s+(?:back|down|up|over|straight))?\s*(?:->|→|=>|⟶|\bto\b|\binto\b|"
+    rf"\bnow\b)\s*(?P<new>\{{[^{{}}]*\}}|\"[^\"]*\"|\d+,\d+(?!\d|,\d)|[^\s,;(){{}}]+{_UNIT})",
     re.IGNORECASE,
 )
 _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\s,;\"]+)", re.IGNORECASE)
@@ -143,7 +144,53 @@ def reversed_step(claim: Passage, held: Sequence[Held]) -> tuple[str, str] | Non
         forward = any(_equal(old, a) and _equal(new, b) for a, b in known)
         if not forward and any(_equal(old, b) and _equal(new, a) for a, b in known):
             return old, new
-    return _wrong_end(claim, known)
+    return _wrong_end(claim, known) or _misplaced(claim, held)
+
+
+_EDIT = re.compile(
+    r"\bchanged from (?P<old>.+?) to (?P<new>.+?)(?: by [\w-]+)?(?: \(revision \d+\))*(?: \(commit \w+\))?$"
+)
+_VALUE = re.compile(r"\d+,\d+(?!\d|,\d)|[^\s,;(){}\[\]\"'=]+")
+_ONCE = (
+    re.compile(
+        r"\b(?:(?<!comes )(?<!come )(?<!read )(?<!reads )(?<!taken )from|off|"
+        r"instead of|rather than|in place of|replac\w+|abandon\w+|dropped) (?:the |an? )?\W*$",
+        re.I,
+    ),
+    re.compile(
+        r"^\W*(?:before\b(?!hand)|until|previously|formerly|originally|earlier|at first|gave way|made way)\b", re.I
+    ),
+)
+_SINCE = (
+    re.compile(r"\b(?:into|onto|now|became|switched to|moved to) (?:the |an? )?\W*$", re.I),
+    re.compile(r"^\W*(?:since|now|in its place|instead(?! of)|from then on|thereafter|afterwards|as of)\b", re.I),
+)
+"""What stands before, or behind, a value that something had once, and one that it has since."""
+
+
+def _misplaced(claim: Passage, held: Sequence[Held]) -> tuple[str, str] | None:
+    """The new value of a change as what was there once, and the old one as what is there since: a claim names both."""
+    for fact in (one for one in held if one.item.kind == "change"):
+        edit = _EDIT.search(fact.item.text)
+        olds, news = ({_bare(one) for one in _VALUE.findall(edit[end])} if edit else set() for end in ("old", "new"))
+        said = [(match, _bare(match[0])) for match in _VALUE.finditer(claim.plain)]
+        old = [match for match, value in said if value in olds - news]
+        new = [match for match, value in said if value in news - olds]
+        wrong = [match for match in new if _stands_by(match, _ONCE)] + [
+            match for match in old if _stands_by(match, _SINCE)
+        ]
+        right = [match for match in old if _stands_by(match, _ONCE)] + [
+            match for match in new if _stands_by(match, _SINCE)
+        ]
+        if old and new and wrong and not right:
+            return new[0][0], old[0][0]
+    return None
+
+
+def _stands_by(value: re.Match[str], patterns: tuple[re.Pattern[str], re.Pattern[str]]) -> bool:
+    before, after = patterns
+    text = value.string
+    return bool(before.search(text[: value.start()]) or after.match(text[value.end() :]))
 
 
 FORMERLY = re.compile(
@@ -218,5 +265,7 @@ def _bare(token: str) -> str:
 def _equal(one: str, other: str) -> bool:
     if one == other or one.endswith(f":{other}") or other.endswith(f":{one}"):
         return True
+    if one.isdigit() and other.isdigit():
+        return False  # a port is no other port
     first, second = quantities(one), quantities(other)
     return bool(first and second) and abs(first[0].value - second[0].value) <= 0.005 * abs(second[0].value)

@@ -9,13 +9,20 @@ from srelab_lib.explanation.passages import Held, mentions, workload_of
 
 _CALLED = (
     r"(?:call(?:s|ed|ing)?(?: (?:to|on|of))?|read(?:s|ing)? (?:from|of)|(?:connect\w*|contact\w*) (?:to|with)?|"
-    r"wait\w* (?:for|on)|(?:time ?outs?|timed out) (?:of|from|on)|reading from|talk\w* to) ?(?:the |host |service )*$"
+    r"wait\w* (?:for|on)|(?:time ?outs?|timed out) (?:of|from|on)|reading from|reach(?:es|ed|ing)?|"
+    r"get(?:s|ting)? through to|refused by|talk\w* to) ?(?:the |host |service )*$"
 )
 _CALLS = (
     r"^(?: (?:itself|also|has|had))* (?:log(?:s|ged)|gave up|gives up|timed out (?:wait|read|call)\w*|wait(?:s|ed)|"
-    r"call(?:s|ed) |complain(?:s|ed))|^'s? (?:own )?(?:calls?|reads?|logs?|client)\b"
+    r"call(?:s|ed) |complain(?:s|ed))|"
+    r"^ (?:can ?not|can't|could(?: not|n't)|fail(?:s|ed) to|(?:is|was) unable to) "
+    r"(?:reach|connect|get|call|read|contact|resolve)|"
+    r"^'s? (?:own )?(?:calls?|reads?|logs?|client)\b"
 )
-_ANSWERS = r"^ (?:did|does|has|had|was|could|failed|never)(?: not| never| to)* (?:answer|respond|repl)\w*"
+_ANSWERS = (
+    r"^ (?:did|does|has|had|was|could|failed|never)(?: not| never| to)* (?:answer|respond|repl)\w*|"
+    r"^,? (?:which )?(?:answers|answered|refuses|refused|rejects|rejected|turns|turned) (?:it|its|them|their)\b"
+)
 _BEFORE, _AFTER = re.compile(_CALLED, re.IGNORECASE), re.compile(_CALLS, re.IGNORECASE)
 _ANSWER = re.compile(_ANSWERS, re.IGNORECASE)
 

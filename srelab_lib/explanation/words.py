@@ -26,7 +26,7 @@ _CONTRACTED = (
 _REWRITTEN = (
     (
         re.compile(
-            r"\b(?:(?:without|with no) (?:any )?(?:error|failure)|(?:without|with no|no) (?:any )?"
+            r"\b(?:(?:without|with no) (?:any )?(?:error|failure)|(?:without|with no|no) (?:any |an? (?:single )?)?"
             r"(?:problem|issue|trouble|difficult|hitch))\w*"
         ),
         "successfully",
