@@ -123,7 +123,14 @@ def test_a_hostile_value_leaves_its_command_out(old: str) -> None:
     assert found
 
 
-ELSEWHERE = {"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query"}
+ELSEWHERE = {
+    "upstream_unreachable",
+    "db_lock",
+    "schema_mismatch",
+    "slow_query",
+    "node_not_ready",
+    "node_pressure",
+}
 """Faults that no edit of their object mends: without a change to undo, one looks first."""
 
 

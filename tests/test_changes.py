@@ -406,6 +406,16 @@ def test_a_long_value_is_cut_and_says_by_how_much() -> None:
         ({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, {}),  # set by someone, or by a default
         ({"spec": {"cpu": "1000m"}}, {"spec": {"cpu": "1"}}, {}),
         ({"spec": {"a": ""}}, {"spec": {}}, {}),
+        (
+            {"spec": {"ports": [{"containerPort": 80}]}},
+            {"spec": {"ports": [{"containerPort": 80, "protocol": "TCP"}]}},
+            {},
+        ),
+        (
+            {"spec": {"ports": [{"containerPort": 80}, {"containerPort": 81}]}},
+            {"spec": {"ports": [{"containerPort": 80, "protocol": "TCP"}]}},
+            {"spec.ports[81].containerPort": ("81", None)},
+        ),
     ],
 )
 def test_drift_from_what_was_applied(applied: Any, live: Any, differs: Any) -> None:

@@ -38,6 +38,7 @@ _ALLOWED: dict[str, re.Pattern[str]] = {
     "target": _PORT,
     "changed": _OBJECT,
     "added": _OBJECT,
+    "written": _OBJECT,
     "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
     "reader": _OBJECT,
     "task": _OBJECT,
@@ -66,6 +67,7 @@ _REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $com
 _LIMIT_BACK = "Set the limit back to what it was"
 _SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
 _EDIT_BACK = ("Undo what was changed in $field", "$kubectl edit $changed")
+_EDIT_WRITTEN = ("Correct it: which of its values was changed is not known", "$kubectl edit $written")
 _READ_AGAIN = ("Let it read the ConfigMap again", "$kubectl rollout restart $reader")
 _SUSPEND = (
     "Stop the Job for now, unless its work must go on",
@@ -135,6 +137,12 @@ _COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
         ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
         ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
     ),
+    "node_not_ready": (
+        (
+            "See which pods it had",
+            "kubectl$context get pods --all-namespaces -o wide --field-selector spec.nodeName=$name",
+        ),
+    ),
     "hpa_no_metrics": (("See whether metrics are served", "kubectl$context get apiservices v1beta1.metrics.k8s.io"),),
     "argo_out_of_sync": (("See how it differs from git", "$kubectl get application/$name -o yaml"),),
 }  # fmt: skip
@@ -143,7 +151,9 @@ _INSPECT_CRASH = (
     "Read why the last container ended",
     "$kubectl logs $kind/$name -c $container --previous --tail=50 --timestamps",
 )
-_NOT_ITS_OWN = frozenset({"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query"})
+_NOT_ITS_OWN = frozenset(
+    {"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query", "node_not_ready", "node_pressure"}
+)
 """What no edit of the object mends: it fails by what is elsewhere."""
 _ABSENT = frozenset({"service_missing"})
 """What these name cannot be described."""
@@ -161,7 +171,7 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     back = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top) else [_SET_BACK]
     fixes = [*_FIX.get(top.finding.fault, ()), *back]
     fixes += [_SUSPEND]
-    fixes += [*([] if "was" in values else [_EDIT_BACK]), _READ_AGAIN]
+    fixes += [*([] if "was" in values else [_EDIT_BACK]), _EDIT_WRITTEN, _READ_AGAIN]
     verify = (
         [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
         if kind in _CONTROLLERS
@@ -245,6 +255,7 @@ def _of_change(change: Change, namespace: str) -> dict[str, str]:
         "commit": change.commit,
         "changed": changed,
         "added": changed if came else "",
+        "written": changed if kind == "ConfigMap" and change.old is None and change.new is None else "",
         "field": change.field if edited else "",
         "was": change.old or "",
     }

@@ -206,6 +206,8 @@ def explains(cause: Finding, effect: Finding, ties: Ties = _NO_TIES) -> bool:
     if cause is effect or (cause.strength == 1 and effect.strength > 1):
         return False
     called = ties.calls.get(effect.object, frozenset()) if effect.fault in _SEEN_BY_CALLERS else frozenset()
+    if {cause.fault, effect.fault} == {"exception_storm", "bad_deploy"} and _came_with_image(cause, effect):
+        return cause.fault == "bad_deploy"
     if cause.fault == "cpu_throttled" and cause.since is None and effect.since:
         return False  # What was always throttled does not tell why something else began.
     if not (
@@ -219,6 +221,12 @@ def explains(cause: Finding, effect: Finding, ties: Ties = _NO_TIES) -> bool:
     slack = CHANGE_REACH if effect.fault in _DATED_BY_CHANGE else SLACK
     in_time = cause.since is None or effect.since is None or cause.since <= effect.since + slack
     return bool(touching) and in_time
+
+
+def _came_with_image(one: Finding, other: Finding) -> bool:
+    """True for the errors of a program with another image, and for those of one who calls it."""
+    storm, deploy = (one, other) if one.fault == "exception_storm" else (other, one)
+    return deploy.strength > 1 and deploy.object in {storm.object, *storm.related}
 
 
 def _last(finding: Finding, causes: Mapping[int, Finding | None]) -> Finding | None:

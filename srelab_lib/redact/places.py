@@ -24,7 +24,7 @@ _OPTION = re.compile(r"[ \t]+|\\{0,15}[\"'],[ \t]*(?=\\*[\"'])|[\"']?[ \t]*\n[ \
 _OPENING = re.compile(r"(?P<escape>\\{0,15})(?P<quote>[\"'`])")
 _NEXT_ITEM = re.compile(r"[ \t,]*+(?P<escape>\\{0,15})(?P<quote>[\"'])")
 _STOPS = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}
-_BARE = re.compile(r"(?:(?![,|]\s?[\w.-]{1,64}+\\{0,15}[\"']?\s?[=:])[^\s\"'`&;\\])++")
+_BARE = re.compile(r"(?:(?!-----BEGIN )(?![,|]\s?[\w.-]{1,64}+\\{0,15}[\"']?\s?[=:])[^\s\"'`&;\\])++")
 _TO_LINE_END = re.compile(r"(?:(?! #)[^\n])*+")
 _HEADER_VALUE = re.compile(r"[^\n\"'\\]*+")
 _ELEMENT_VALUE = re.compile(r"<secret:[0-9a-f]{4}>|[^<\n]*+")

@@ -59,7 +59,21 @@ _IN_URL = re.compile(
 _AFTER_AT = re.compile(r"@(?:(?:tcp|udp|unix)\(|[\w.-]{1,253}:\d{2,5}(?!\w))")
 _BEFORE_AT = re.compile(r"(?<![\w./@:-])[\w.-]{1,64}:(?P<password>[^\s:/@\"'`<>]{1,128})\Z")
 _BEFORE_AT_BYTES = 200
-_CURL = re.compile(r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:(?P<password>[^\s\"'<]{1,256})")
+# Options of commands, also as items of a list. `-P` is a port, and `-p` alone has mysql ask.
+_COMMAND_BYTES = 400
+_ITEM = r"(?:[ =]|\\?[\"'],\s{0,40}|\\?[\"'])"
+_OPTIONS = tuple(
+    (command, re.compile(rf"(?<=[\s\"'])(?:{option})(?P<password>[^\s\"'<\\,]{{1,256}})"))
+    for command, option in (
+        ("curl", rf"(?:-u|--user){_ITEM}{{1,3}}[^\s:\"']{{1,64}}:"),
+        ("mysql", r"-p[\"']?(?=\S)"),
+        ("mariadb", r"-p[\"']?(?=\S)"),
+        ("redis-cli", rf"(?:-a|--pass){_ITEM}{{1,3}}"),
+        ("mongo", rf"-p{_ITEM}{{1,3}}"),
+        ("sshpass", rf"-p{_ITEM}{{0,3}}"),
+        ("login", rf"-p{_ITEM}{{1,3}}"),
+    )
+)
 
 # Words before a secret that no separator follows: HTTP, SQL, .netrc, redis.conf. Looked for only where the word occurs.
 _LOOSE = tuple(
@@ -86,8 +100,9 @@ def conceal_shapes(text: str) -> str:
             text = pattern.sub(_whole, text)
     if "@" in text:
         text = _logins(_IN_URL.sub(_in_url, text))
-    if "curl" in text:
-        text = _CURL.sub(_password, text)
+    for command, pattern in _OPTIONS:
+        if command in text:
+            text = _options(command, pattern, text)
     low = text.lower()
     for word, pattern in _LOOSE:
         if word in low:
@@ -103,8 +118,16 @@ def _in_url(match: re.Match[str]) -> str:
     return f"://{match['user'] or ''}{conceal(match['password'] or match['token'])}@"
 
 
-def _password(match: re.Match[str]) -> str:
-    return match[0][: match.start("password") - match.start()] + conceal(match["password"])
+def _options(command: str, pattern: re.Pattern[str], text: str) -> str:
+    """The passwords of a command's options, which stand behind it in its line."""
+    parts: list[str] = []
+    done = 0
+    for option in pattern.finditer(text):
+        line = text.rfind("\n", 0, option.start()) + 1
+        if command in text[max(line, option.start() - _COMMAND_BYTES) : option.start()]:
+            parts += [text[done : option.start("password")], conceal(option["password"])]
+            done = option.end()
+    return "".join([*parts, text[done:]])
 
 
 def _logins(text: str) -> str:

@@ -149,8 +149,14 @@ def drift(item: Raw) -> dict[str, tuple[str, str | None]]:
     return {
         field: (was, now.get(field))
         for field, was in flatten(applied(item)).items()
-        if was not in _EMPTY and not _same(was, now.get(field))
+        if was not in _EMPTY and not _same(was, now.get(field)) and not _is_named(field, was, now)
     }
+
+
+def _is_named(field: str, was: str, now: Flat) -> bool:
+    """True for what an item of a list is named by: `ports[80].containerPort` is a leaf where nothing else was said."""
+    item = field.rpartition(".")[0]
+    return item.endswith(f"[{was}]") and any(path.startswith(f"{item}.") for path in now)
 
 
 def _same(was: str, now: str | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from srelab_lib.diagnosis.checks._calls import Address, Failure, addresses
 from srelab_lib.diagnosis.checks._facts import Row, live_pods, of_namespace, raw_objects
+from srelab_lib.diagnosis.checks._hidden_hosts import hidden_hosts
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Snapshot, object_ref
@@ -143,12 +144,19 @@ class Net:
         return [item for source in sources for item in source]
 
     def callers(self, service: Service) -> list[Workload]:
-        """Workloads whose definition names the Service."""
+        """Workloads that call the Service by their definition."""
         return [workload for workload in self.workloads.values() if self.calls(workload, service)]
 
     def calls(self, workload: Workload, service: Service) -> bool:
-        """True when a workload's definition names the Service."""
-        return any(self.service(item.address) is service for item in self.references(workload))
+        """True when a workload's definition names the Service, or a Secret of it must."""
+        return any(one is service for one in self.called(workload))
+
+    def called(self, workload: Workload) -> list[Service]:
+        """The Services that a workload's definition names, and those that its Secrets must."""
+        hosts = [item.address for item in self.references(workload)]
+        ports = {one.name: {int(port["port"]) for port in one.ports} for one in self.services.values()}
+        hosts += [Address(host=name) for name in hidden_hosts(workload.containers(), ports)]
+        return [service for host in hosts if (service := self.service(host))]
 
     def configured(self, workload: Workload) -> list[tuple[str, str, str]]:
         """(ConfigMap, key, value) of what a workload reads from ConfigMaps, by environment or as a file.
@@ -224,9 +232,8 @@ def ties_of(s: Snapshot) -> Ties:
 
 
 def _called(view: Net, workload: Workload) -> set[str]:
-    """The workloads behind the Services that the definition of one names."""
-    services = [view.service(item.address) for item in view.references(workload)]
-    return {one.ref for service in services if service for one in service.workloads}
+    """The workloads behind the Services that one calls."""
+    return {one.ref for service in view.called(workload) for one in service.workloads}
 
 
 def _reached(ref: str, direct: Mapping[str, set[str]]) -> set[str]:
@@ -370,7 +377,11 @@ def _references(key: str, value: str, where: str, *, configmap: str = "") -> Ite
 
 def calls_to(view: Net, failed: Sequence[Failure], service: Service) -> list[Failure]:
     """Failed calls that were for the Service: the lines name it, or name nothing and the caller's settings do."""
-    callers = {workload.ref for workload in view.callers(service)}
+    callers = {
+        one.ref
+        for one in view.workloads.values()
+        if any(view.service(item.address) is service for item in view.references(one))
+    }
     return [
         failure
         for failure in failed

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import hits
-from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, one_each, rows
+from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._services import net, settings_read, ties_of
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
-from srelab_lib.diagnosis.checks.exceptions import ERROR
+from srelab_lib.diagnosis.checks.exceptions import ERROR, check_exception_storm
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
 SLACK = timedelta(seconds=30)
+RIGHT_AFTER = timedelta(seconds=60)
 FELT_SECONDS = 0.25
 """Requests that take less than this became slower and hurt nobody."""
 _ROLLOUT_KINDS = ("rollout", "image", "argo")
@@ -22,11 +24,27 @@ _ROLLOUT_KINDS = ("rollout", "image", "argo")
 
 def check_bad_deploy(s: Snapshot) -> Iterator[Finding]:
     """Rollouts of the window, and what became worse right after them."""
-    df = s["changes"]
+    df, told_of = s["changes"], {finding.object for finding in check_new_image(s)}
     for ref, change in _latest(rows(df[df["kind"].isin(_ROLLOUT_KINDS)])).items():
-        told = _worse(s, ref, change["time"])
+        told = _worse(s, ref, change["time"]) if ref not in told_of else []
         if told:
             yield _finding("bad_deploy", ref, change, told, f"the rollout of {spoken(ref)} made things worse", ())
+
+
+def check_new_image(s: Snapshot) -> Iterator[Finding]:
+    """Errors that a program logs since it has another image: it brought them itself."""
+    df = s["changes"]
+    images = _latest(rows(df[df["field"].astype(str).str.endswith("].image") & df["old"].notna()]))
+    for storm in check_exception_storm(s):
+        change = images.get(storm.object)
+        if change and storm.since and _follows(storm.since, change["time"]):
+            yield replace(
+                storm,
+                fault="bad_deploy",
+                summary=f"{spoken(storm.object)} logs errors since it has another image",
+                facts=one_each([change_fact(change), *storm.facts]),
+                related=(),
+            )
 
 
 def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
@@ -40,6 +58,50 @@ def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
         if told:
             summary = f"after the edit of {spoken(ref)}, {', '.join(map(spoken, readers))} became worse"
             yield _finding("bad_config_edit", ref, change, told, summary, tuple(readers))
+
+
+def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
+    """An edit of a ConfigMap, the only change, right before those fail who wait for what reads it: that says nothing.
+
+    They call it, or something that it calls, too, such as the queue that it no longer empties.
+    """
+    df = s["changes"]
+    edits = df[df["object"].astype(str).str.startswith("ConfigMap/") & (df["field"] != "created")]
+    for ref, change in _latest(rows(edits)).items():
+        readers = {one for one, read in settings_read(s).items() if ref in read}
+        felt = _felt_by_others(s, readers, change["time"]) if _is_alone(s, change, {ref, *readers}) else []
+        if not felt or any(_worse(s, reader, change["time"]) for reader in readers):
+            continue
+        readers_named = ", ".join(map(spoken, sorted(readers)))
+        yield Finding(
+            fault="configmap_wrong_value",
+            object=ref,
+            summary=f"{spoken(felt[0].object)} fails since the edit of {spoken(ref)}, which {readers_named} reads",
+            cause=f'{change["text"]}, and since then it logs "{clipped(str(felt[0].lines[-1]["message"]))}"',
+            facts=one_each([change_fact(change), *(fact for hit in felt for fact in hit.facts(2))]),
+            since=min(hit.first for hit in felt),
+            related=(*sorted(readers), *(hit.object for hit in felt)),
+        )
+
+
+def _felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hits]:
+    """Errors right after a change, of those who call what the readers are or call; first who is nearest to it."""
+    calls = ties_of(s).calls
+    used = readers.union(*(calls.get(reader, frozenset()) for reader in readers))
+    waiting = {ref for ref, reached in calls.items() if ref not in readers and reached & used}
+    felt = [
+        hit
+        for hit in hits(s, ERROR)
+        if hit.object in waiting and changed <= hit.first <= changed + RIGHT_AFTER and evident(s, hit)
+    ]
+    failing = {hit.object for hit in felt}
+    return sorted(felt, key=lambda hit: (len(calls[hit.object] & failing), hit.first))
+
+
+def _is_alone(s: Snapshot, change: Row, own: set[str]) -> bool:
+    """True where nothing else was changed in the REACH before."""
+    near = [row for row in rows(s["changes"]) if change["time"] - REACH <= row["time"] <= change["time"] + RIGHT_AFTER]
+    return all(str(row["object"]) in own for row in near)
 
 
 def _latest(changes: list[Row]) -> dict[str, Row]:
@@ -78,4 +140,4 @@ def _finding(fault: str, ref: str, change: Row, told: list[Fact], summary: str, 
     )
 
 
-CHECKS: tuple[Check, ...] = (check_bad_deploy, check_bad_config_edit)
+CHECKS: tuple[Check, ...] = (check_bad_deploy, check_new_image, check_bad_config_edit, check_edit_felt_by_others)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from srelab_lib.diagnosis.checks._calls import called, kind_of
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, clipped, one_each
+from srelab_lib.diagnosis.checks._facts import Check, change_fact, clipped, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net, tasks
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
+
+SLACK = timedelta(seconds=30)
+"""How much earlier than what brought it about something may be seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +113,29 @@ def check_slow_query(s: Snapshot) -> Iterator[Finding]:
     yield from _findings(s, _RULES["slow_query"])
 
 
+_DROPS_INDEX = re.compile(r"\bdrop (?:index|key)\b|\bremove_?index\b|\bdrop_?index\b", re.IGNORECASE)
+
+
+def check_dropped_index(s: Snapshot) -> Iterator[Finding]:
+    """A task that took an index away, before those who call the same database became slow or failed."""
+    view, jobs, df = net(s), {job.ref: job for job in tasks(s)}, s["changes"]
+    for row in rows(df[df["object"].isin(list(jobs)) & df["text"].str.contains(_DROPS_INDEX)]):
+        for service in view.called(jobs[row["object"]]):
+            callers = [one.ref for one in view.callers(service) if one.ref not in jobs]
+            since = row["time"] - SLACK
+            felt = [fact for ref in callers for fact in symptoms(s, ref) if fact.time is None or fact.time >= since]
+            for workload in service.workloads if any(fact.time for fact in felt) else ():
+                yield Finding(
+                    fault="slow_query",
+                    object=workload.ref,
+                    summary=f"queries of {', '.join(map(spoken, callers))} became slow at {spoken(workload.ref)}",
+                    cause=f"{spoken(row['object'])} took away an index that they used",
+                    facts=one_each([change_fact(row), *felt]),
+                    since=min(fact.time for fact in felt if fact.time),
+                    related=(row["object"], service.ref, *callers),
+                )
+
+
 def check_db_lock(s: Snapshot) -> Iterator[Finding]:
     """Log lines of databases and drivers: deadlocks and lock time-outs."""
     yield from _findings(s, _RULES["db_lock"])
@@ -182,4 +209,10 @@ def _quote(rule: _Rule, hit: Hits) -> str:
     return clipped(message[match.start() :] if match else message, 140)
 
 
-CHECKS: tuple[Check, ...] = (check_pool_exhausted, check_slow_query, check_db_lock, check_schema_mismatch)
+CHECKS: tuple[Check, ...] = (
+    check_pool_exhausted,
+    check_slow_query,
+    check_dropped_index,
+    check_db_lock,
+    check_schema_mismatch,
+)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, spec_fact, status_fact
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net, ties_of
 from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
     FEW_ANSWERS,
@@ -21,6 +21,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     users_are_fine,
 )
 from srelab_lib.diagnosis.checks.network_policy import blocked
+from srelab_lib.diagnosis.ties import Refs
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
@@ -88,7 +89,7 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
     """Calls that time out though the called pods are ready, by log lines."""
     view = net(s)
     slow = _slow_calls(s, view)
-    leaves = _leaves(slow)
+    leaves = _leaves(slow, ties_of(s).calls)
     if len(leaves) > 1:
         return
     # Who waits for another one itself is not where the time goes.
@@ -225,16 +226,16 @@ def _seconds(text: str | None) -> float | None:
     return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2], 1.0) if match else None
 
 
-def _leaves(slow: list[tuple[Failure, Service, str]]) -> set[str]:
-    """Slow workloads that do not wait for another one themselves."""
-    callers = {call.caller for call, _, _ in slow}
-    return {target for _, _, target in slow if target not in callers}
+def _leaves(slow: list[tuple[Failure, Service, str]], calls: Refs) -> set[str]:
+    """Slow workloads that do not wait for another one themselves, as far as their logs or definitions tell."""
+    callers, targets = {call.caller for call, _, _ in slow}, {target for _, _, target in slow}
+    return {target for target in targets if target not in callers and not targets & calls.get(target, frozenset())}
 
 
 def check_network_slow(s: Snapshot) -> Iterator[Finding]:
     """Calls that time out or are reset towards several Services at once, whose pods are all ready."""
     slow = _slow_calls(s, net(s))
-    leaves = _leaves(slow)
+    leaves = _leaves(slow, ties_of(s).calls)
     if len(leaves) < 2:
         return
     callers = sorted({call.caller for call, _, _ in slow})

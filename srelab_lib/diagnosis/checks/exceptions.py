@@ -49,8 +49,10 @@ _INPUT = re.compile(
 
 _UNTOLD = "its metrics count the failures and name no reason"
 _RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
-_EXCEPTION = re.compile(rf"{_RAISED}(?:: (?:(?!: {_RAISED})[^(]){{1,120}})?")
-"""An exception and what it says, without the one that it is told again by."""
+_EXCEPTION = re.compile(
+    rf"{_RAISED}(?:: (?:(?!: {_RAISED})(?! ?\((?:File \"|container=|Background on))[^\n]){{1,120}})?"
+)
+"""An exception and what it says, without the one that it is told again by, and without the place in the code."""
 
 
 _PREFIX = re.compile(

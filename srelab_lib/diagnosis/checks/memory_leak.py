@@ -53,6 +53,8 @@ KILLED_LIMIT_RATIO = 0.75
 """Of a process that the kernel killed: it grew at least so long, and was last seen at this part of its limit."""
 LEVEL_RATIO = 0.5
 """What grew to more than twice the most that the pods before it ever used."""
+NEAR_FORESIGHT = 2
+"""Times as long as it was watched: what would need longer hurts nobody yet, and may hold work that piles up."""
 RESET_RATIO = 0.6
 """A drop below this part of the sample before is a new process."""
 
@@ -79,7 +81,8 @@ class Ramp:
 def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
     """memory_working_set_bytes: a robust slope that is still rising at the end, against that pod's own limit.
 
-    Pods that are gone tell of a leak, too, but not why the pods of now die: only suspected, where no pod of now leaks.
+    Pods that are gone tell of a leak, too, but not why the pods of now die: only suspected, where no pod of now leaks,
+    or none comes near its limit soon.
     """
     containers = {(row["object"], row["container"]): row for row in live_containers(s)}
     here, limits = {pod["pod"] for pod in live_pods(s)}, _limits(s)
@@ -96,7 +99,14 @@ def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
         gone = [ramp for pod, ramps in by_pod.items() if pod not in here for ramp in ramps]
         present = [ramp for pod, ramps in by_pod.items() if pod in here for ramp in ramps]
         if gone or present:
-            yield _finding(str(ref), row, [*_by_end(gone), *_by_end(present)], strength=2 if present else 1)
+            near = any(_is_near(ramp) for ramp in present)
+            yield _finding(str(ref), row, [*_by_end(gone), *_by_end(present)], strength=2 if near else 1)
+
+
+def _is_near(ramp: Ramp) -> bool:
+    watched = (ramp.end - ramp.start).total_seconds()
+    limit = ramp.limit_bytes
+    return limit is None or limit - ramp.last_bytes <= NEAR_FORESIGHT * watched * ramp.bytes_per_second
 
 
 def _to_the_kill(

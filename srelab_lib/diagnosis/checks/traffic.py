@@ -24,7 +24,7 @@ SPAN_SECONDS = 15
 _SATURATION = ("latency_p95_seconds", "error_ratio", "in_flight_requests", "waiting_requests", "cpu_throttled_ratio")
 
 _LIMITED = re.compile(
-    r"\b429\b.{0,40}too many|too many requests"
+    r"\b429\b.{0,40}too many|too many requests(?! (?:in (?:flight|progress)|pending|outstanding|open))"
     r"|rate.?limit(?:ed|ing)?\b.{0,40}(?:exceed|reach|hit|error|apply|block|reject)"
     r"|RateLimit(?:Error|Exceeded|Exception)|limiting requests, excess|\bquota exceeded\b|ThrottlingException"
     r"|TooManyRequests|RESOURCE_EXHAUSTED|requests? throttled|SlowDown\b|local_rate_limited|OVER_LIMIT"
@@ -75,9 +75,12 @@ def _access_flood(s: Snapshot, ref: str) -> Fact | None:
     """Answers of the access log, where the latest third of it has several times as many at once as the first one.
 
     Spans without any are left out: before its users came a program was not at its usual rate. Where good answers became
-    few, the program may only log its failures more than those.
+    few, the program may only log its failures more than those. Of a log with a hole only what follows it is counted.
     """
+    logs = s["logs"]
+    holes = logs[(logs["object"] == ref) & logs["after_hole"]]["time"].dropna()
     statuses = access_statuses(s, ref)
+    statuses = statuses[statuses.index >= holes.max()] if len(holes) else statuses
     counts = statuses.sort_index().resample(f"{SPAN_SECONDS}s").count()
     busy = counts[counts > 0]
     third = len(busy) // 3
