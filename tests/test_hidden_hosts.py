@@ -23,6 +23,9 @@ def secret(name: str) -> dict[str, Any]:
         (secret("PGHOST"), SERVICES, ["store"]),
         (secret("REDIS_URL"), SERVICES, ["cache"]),
         (secret("CELERY_BROKER_URL"), SERVICES, ["cache"]),
+        (secret("APPDB_URL"), SERVICES, ["store"]),
+        (secret("UPGRADE_URL"), SERVICES, []),
+        (secret("FEEDBACK_URL"), SERVICES, []),
         (secret("DB_PASSWORD"), SERVICES, []),  # no address
         (secret("MONGO_URI"), SERVICES, []),  # nothing of that kind is here
         (secret("PAYMENTS_URL"), SERVICES, []),  # which port that has is not known

@@ -26,7 +26,7 @@ _PORTS = {
     "sql": {5432, 3306, 1433, 1521, 26257},
     "datasource": {5432, 3306, 1433, 1521, 26257},
 }
-"""Words in the name of a variable, and the ports that are registered for what they name."""
+"""What a word in the name of a variable begins or ends with, and the ports that are registered for what they name."""
 _HOLDS_ADDRESS = re.compile(r"(?:url|uri|dsn|host|hostname|addr|address|server|endpoint|conn\w*)s?$", re.IGNORECASE)
 
 
@@ -41,7 +41,13 @@ def hidden_hosts(containers: Iterable[Mapping[str, Any]], ports: Mapping[str, se
         name = str(variable["name"])
         if not (variable.get("valueFrom") or {}).get("secretKeyRef") or not _HOLDS_ADDRESS.search(name):
             continue
-        wanted = {port for word, known in _PORTS.items() if word in name.lower() for port in known}
+        parts = name.lower().replace("-", "_").split("_")
+        wanted = {port for word, known in _PORTS.items() if _is_among(word, parts) for port in known}
         serving = [service for service, open_ports in ports.items() if wanted & open_ports]
         if len(serving) == 1:
             yield serving[0]
+
+
+def _is_among(word: str, parts: Iterable[str]) -> bool:
+    """`PGHOST` and `APPDB_URL`; not `UPGRADE_URL`, nor `FEEDBACK_URL`."""
+    return any(part.startswith(word) or part.endswith(word) for part in parts)
