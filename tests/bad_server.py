@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 Answer = Callable[[socket.socket, bytes], None]
-"""Gets the connection and the head of a request, and sends what it wants; the connection is closed after it."""
+"""Gets the connection and a request, and sends what it wants; the connection is closed after it."""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -38,6 +39,11 @@ def served(answer: Answer) -> Iterator[Server]:
                 piece = connection.recv(65536)
                 if not piece:
                     return
+                head += piece
+            # A connection that is closed with a body unread is reset, and the answer may be lost with it.
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            wanted = head.index(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+            while len(head) < wanted and (piece := connection.recv(65536)):
                 head += piece
             server.requests.append(head)
             answer(connection, head)

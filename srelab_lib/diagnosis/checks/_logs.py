@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -123,6 +124,7 @@ def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequen
     return lines[starts[-2] :] if len(sizes) > 1 and sizes[-1] >= 3 * max(sizes[:-1]) else lines
 
 
+@once
 def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Row]:
     """Lines of the namespace that report what the pattern says, oldest first.
 
@@ -156,11 +158,13 @@ def complaints_since(s: Snapshot, moment: datetime) -> list[Hits]:
     ]
 
 
+@lru_cache(maxsize=32768)
 def reports(message: str) -> bool:
     """True for a line that reports something itself; false for an access line, a usage text and prose that claims."""
     return not any(pattern.search(message) for pattern in (_PROSE, _ACCESS_LINE, _USAGE, _NO_FILE))
 
 
+@once
 def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Hits]:
     """The lines that match, by workload."""
     return by_workload(s, matching(s, pattern, quiet=quiet))

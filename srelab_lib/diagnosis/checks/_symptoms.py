@@ -17,6 +17,7 @@ from srelab_lib.diagnosis.checks._facts import (
     rows,
     status_fact,
 )
+from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Fact, Snapshot
 
 USER_SIGNALS = ("error_ratio", "latency_p95_seconds", "errors_per_second", "in_flight_requests")
@@ -106,6 +107,7 @@ def failed_answers(s: Snapshot, ref: str) -> list[Fact]:
     ]
 
 
+@once
 def access_statuses(s: Snapshot, ref: str) -> pd.Series[int]:
     """HTTP statuses in the access log of a workload, indexed by time."""
     df = s["logs"]

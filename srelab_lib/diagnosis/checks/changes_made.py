@@ -11,7 +11,7 @@ from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped,
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import net, settings_read, ties_of
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
-from srelab_lib.diagnosis.checks.exceptions import ERROR, check_exception_storm
+from srelab_lib.diagnosis.checks.exceptions import ERROR, storms
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
@@ -35,7 +35,7 @@ def check_new_image(s: Snapshot) -> Iterator[Finding]:
     """Errors that a program logs since it has another image: it brought them itself."""
     df = s["changes"]
     images = _latest(rows(df[df["field"].astype(str).str.endswith("].image") & df["old"].notna()]))
-    for storm in check_exception_storm(s):
+    for storm in storms(s):
         change = images.get(storm.object)
         if change and storm.since and _follows(storm.since, change["time"]):
             yield replace(

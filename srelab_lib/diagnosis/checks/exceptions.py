@@ -10,6 +10,7 @@ from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import ANYTHING, ERROR_LEVELS, QUIET, Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
@@ -64,6 +65,16 @@ _PREFIX = re.compile(
 
 def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
     """Error lines and stack traces that are new or fill the log, and the error ratio that users see."""
+    yield from storms(s)
+
+
+@once
+def storms(s: Snapshot) -> tuple[Finding, ...]:
+    """What `check_exception_storm` finds, for checks that ask where it came from."""
+    return tuple(_storms(s))
+
+
+def _storms(s: Snapshot) -> Iterator[Finding]:
     view = net(s)
     for hit in by_workload(s, _error_lines(s)):
         risen = risen_signals(s, hit.object, *USER_SIGNALS)
