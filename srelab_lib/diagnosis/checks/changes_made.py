@@ -77,7 +77,8 @@ def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
             fault="configmap_wrong_value",
             object=ref,
             summary=f"{spoken(felt[0].object)} fails since the edit of {spoken(ref)}, which {readers_named} reads",
-            cause=f'{change["text"]}, and since then it logs "{clipped(str(felt[0].lines[-1]["message"]))}"',
+            cause=f"it depends on what {readers_named} does with its new settings, and logs since then "
+            f'"{clipped(str(felt[0].lines[-1]["message"]))}"',
             facts=one_each([change_fact(change), *(fact for hit in felt for fact in hit.facts(2))]),
             since=min(hit.first for hit in felt),
             related=(*sorted(readers), *(hit.object for hit in felt)),
