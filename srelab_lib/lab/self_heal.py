@@ -76,8 +76,8 @@ def self_heal_paused(application: str, *, context: str = LAB_CONTEXT) -> Iterato
 
     A commit that is pushed meanwhile is rolled out when the block ends.
     """
-    pause_self_heal(application, context=context)
     try:
+        pause_self_heal(application, context=context)
         yield
     finally:
         resume_self_heal(application, context=context)

@@ -151,6 +151,10 @@ class Net:
         """True when a workload's definition names the Service, or a Secret of it must."""
         return any(one is service for one in self.called(workload))
 
+    def names(self, workload: Workload, service: Service) -> bool:
+        """True when a workload's definition names the Service itself."""
+        return any(self.service(item.address) is service for item in self.references(workload))
+
     def called(self, workload: Workload) -> list[Service]:
         """The Services that a workload's definition names, and those that its Secrets must."""
         hosts = [item.address for item in self.references(workload)]
@@ -377,11 +381,7 @@ def _references(key: str, value: str, where: str, *, configmap: str = "") -> Ite
 
 def calls_to(view: Net, failed: Sequence[Failure], service: Service) -> list[Failure]:
     """Failed calls that were for the Service: the lines name it, or name nothing and the caller's settings do."""
-    callers = {
-        one.ref
-        for one in view.workloads.values()
-        if any(view.service(item.address) is service for item in view.references(one))
-    }
+    callers = {one.ref for one in view.workloads.values() if view.names(one, service)}
     return [
         failure
         for failure in failed

@@ -11,12 +11,14 @@ from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped,
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import net, settings_read, ties_of
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
-from srelab_lib.diagnosis.checks.exceptions import ERROR, storms
+from srelab_lib.diagnosis.checks.exceptions import ERROR, check_exception_storm
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
 SLACK = timedelta(seconds=30)
+"""How much earlier than the change that brought it about something may be seen."""
 RIGHT_AFTER = timedelta(seconds=60)
+"""Within this time others feel what the readers of an edited ConfigMap no longer do."""
 FELT_SECONDS = 0.25
 """Requests that take less than this became slower and hurt nobody."""
 _ROLLOUT_KINDS = ("rollout", "image", "argo")
@@ -35,7 +37,7 @@ def check_new_image(s: Snapshot) -> Iterator[Finding]:
     """Errors that a program logs since it has another image: it brought them itself."""
     df = s["changes"]
     images = _latest(rows(df[df["field"].astype(str).str.endswith("].image") & df["old"].notna()]))
-    for storm in storms(s):
+    for storm in check_exception_storm(s):
         change = images.get(storm.object)
         if change and storm.since and _follows(storm.since, change["time"]):
             yield replace(

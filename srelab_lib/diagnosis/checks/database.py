@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from srelab_lib.diagnosis.checks._calls import called, kind_of
 from srelab_lib.diagnosis.checks._evident import evident
@@ -13,11 +12,9 @@ from srelab_lib.diagnosis.checks._facts import Check, change_fact, clipped, one_
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net, tasks
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.changes_made import SLACK
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
-
-SLACK = timedelta(seconds=30)
-"""How much earlier than what brought it about something may be seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

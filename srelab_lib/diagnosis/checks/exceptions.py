@@ -63,14 +63,9 @@ _PREFIX = re.compile(
 """Time, level and logger before what a line says."""
 
 
-def check_exception_storm(s: Snapshot) -> Iterator[Finding]:
-    """Error lines and stack traces that are new or fill the log, and the error ratio that users see."""
-    yield from storms(s)
-
-
 @once
-def storms(s: Snapshot) -> tuple[Finding, ...]:
-    """What `check_exception_storm` finds, for checks that ask where it came from."""
+def check_exception_storm(s: Snapshot) -> tuple[Finding, ...]:
+    """Error lines and stack traces that are new or fill the log, and the error ratio that users see."""
     return tuple(_storms(s))
 
 
