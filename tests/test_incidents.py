@@ -113,6 +113,13 @@ def test_a_rollout_that_recreates_began_when_the_old_pods_were_told_to_end(diagn
     assert change.time == emptied
 
 
+def test_the_change_is_not_its_own_effect(diagnoses: dict[str, Diagnosis]) -> None:
+    first, *others = diagnoses["oom-memory-limit"].candidates
+    deployed = next(candidate for candidate in others if candidate.fault == "bad_deploy")
+    assert first.change is not None
+    assert deployed.summary not in first.effects
+
+
 def test_a_leak_began_where_the_memory_began_to_rise(diagnoses: dict[str, Diagnosis]) -> None:
     diagnosis = diagnoses["memory-leak"]
     (rise,) = (onset.time for onset in diagnosis.onsets if onset.signal == "memory_working_set_bytes")

@@ -255,6 +255,15 @@ def test_the_chain_runs_from_the_change_on_in_order_of_time(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [page, text])
+def test_the_first_fix_stands_in_the_verdict(make: Any) -> None:
+    diagnosis = samples.oom()
+    command = diagnosis.actions[0].command
+    assert command in make(diagnosis).split("Timeline", 1)[0]
+    long = replace(diagnosis, actions=(replace(diagnosis.actions[0], command=f"{command}\n{command}"),))
+    assert command not in make(long).split("Timeline", 1)[0]
+
+
+@pytest.mark.parametrize("make", [page, text])
 def test_no_fault_lists_what_was_checked(make: Any) -> None:
     words = make(samples.no_fault())
     assert "Nothing is wrong" in words

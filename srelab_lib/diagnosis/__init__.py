@@ -16,6 +16,9 @@ from srelab_lib.diagnosis.verdict import judge
 from srelab_lib.model import Candidate, Diagnosis, EvidenceSet, Finding, Snapshot
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_SAYS_THAT_IT_CHANGED = frozenset({"bad_deploy", "bad_config_edit"})
+"""As effects of a candidate with its change they are that change once more."""
+
 MAX_CANDIDATES = 8
 MAX_ONSETS_AS_EVIDENCE = 4
 
@@ -74,7 +77,8 @@ def _title(check: Check) -> str:
 
 def _candidate(item: Ranked, evidence: EvidenceSet) -> Candidate:
     finding = item.finding
-    effects = sorted(item.effects, key=lambda effect: (effect.since or _NEVER, effect.summary))
+    effects = [effect for effect in item.effects if not (item.change and effect.fault in _SAYS_THAT_IT_CHANGED)]
+    effects.sort(key=lambda effect: (effect.since or _NEVER, effect.summary))
     return Candidate(
         fault=finding.fault,
         object=finding.object,

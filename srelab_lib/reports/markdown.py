@@ -13,7 +13,7 @@ from srelab_lib.reports.pages import (
     others,
     run_lines,
 )
-from srelab_lib.reports.story import Mark, agreement, chain, marks, where
+from srelab_lib.reports.story import Mark, agreement, chain, first_fix, marks, where
 from srelab_lib.reports.text import code_block, code_span, markdown, one_line, shorten
 
 Json = dict[str, Any]
@@ -44,6 +44,8 @@ def verdict(body: Json) -> str:
         lines.append(f"What changed: {_inline(said['change'])}")
     if said["since"]:
         lines.append(f"Since: {said['since']}")
+    if fix := first_fix(body):
+        lines.append(f"The fix: {code_span(fix['command'])}")
     lines.append(f"The model: {_inline(agreement(body))}")
     heading = f"## Verdict: {OUTCOMES[said['outcome']]}"
     return f"{heading}\n\n{recorded}{_inline(said['summary'])}\n\n{_list(lines)}"

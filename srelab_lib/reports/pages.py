@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from srelab_lib.model import sentence
-from srelab_lib.reports.story import agreement, chain, marks, where
+from srelab_lib.reports.story import agreement, chain, first_fix, marks, where
 from srelab_lib.reports.text import clip, sentences, visible
 
 Json = dict[str, Any]
@@ -42,6 +42,7 @@ def html(body: Json, pictures: Mapping[str, Picture]) -> str:
             change_is_new=_change_is_new(body["verdict"]),
             rest=rest,
             agreement=agreement(body),
+            fix=first_fix(body),
             chain=chain(body),
             marks=marks(body),
             others=others(body),

@@ -89,6 +89,12 @@ def onset_words(onset: Json) -> str:
     return f"{name}, {spoken(onset['object'])}: {before} before, {after} after"
 
 
+def first_fix(body: Json) -> Json | None:
+    """The action that mends it, where its command is one line; the first where there are several."""
+    fixes = [action for action in body["actions"] if action["kind"] == "fix"]
+    return fixes[0] if fixes and "\n" not in fixes[0]["command"] else None
+
+
 class Mark(NamedTuple):
     """The same thing that happened once or several times to one object."""
 
