@@ -23,6 +23,7 @@ Row = dict[str, Any]
 """A row of `changes`."""
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 # Controllers, which write what others have decided.
 _CONTROLLERS = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from srelab_lib.model import TimeWindow
-from srelab_lib.signals.edits import Edit, Row, applied, content, drift, edits_of, time_of, within
+from srelab_lib.signals.edits import RESTARTED_AT, Edit, Row, applied, content, drift, edits_of, time_of, within
 from srelab_lib.signals.flatten import Flat, flatten, shortened
 from srelab_lib.signals.ownership import Raw, RawByKind, ref_of
 from srelab_lib.signals.spec_diff import difference, kept
@@ -20,7 +20,6 @@ _DEFAULTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "de
 _TEMPLATES = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.")
 _WITHOUT_REPLICASETS = frozenset({"StatefulSet", "DaemonSet"})
 _MAX_COMMAND = 160
-RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _MAX_FIELDS = 12
 """Rows for one edit; more are counted in the last one."""
 _UNSEEN = timedelta(seconds=5)

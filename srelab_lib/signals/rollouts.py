@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from srelab_lib.model import TimeWindow, spoken
-from srelab_lib.signals.edits import Row, edits_of, time_of, within
+from srelab_lib.signals.edits import RESTARTED_AT, Row, edits_of, time_of, within
 from srelab_lib.signals.ownership import Owners, Raw, RawByKind, ref_of
 from srelab_lib.signals.spec_diff import Difference, diff_specs
 
 _REVISION = "deployment.kubernetes.io/revision"
 _HISTORY = "deployment.kubernetes.io/revision-history"
-_RESTARTED_AT = "annotations[kubectl.kubernetes.io/restartedAt]"
+_RESTARTED = f"annotations[{RESTARTED_AT}]"
 _ENDING = timedelta(seconds=90)
 """The longest that pods may take to end for the rollout to have begun with their ending."""
 _SCALED = re.compile(r"Scaled (?P<way>up|down) replica set (?P<name>\S+)(?: from (?P<old>\d+))? to (?P<new>\d+)")
@@ -145,7 +145,7 @@ _NOTHING = Difference(field="template", old=None, new=None, text="pods replaced 
 
 
 def _row(ref: str, revision: Revision, item: Difference, back: str) -> Row:
-    text = f"Deployment {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED_AT else item.text
+    text = f"Deployment {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED else item.text
     named = f"revision {revision.number}" + (f", rolled back to revision {back}" if back else "")
     return {
         "time": revision.time, "kind": "rollout", "object": ref, "field": item.field, "old": item.old, "new": item.new,
