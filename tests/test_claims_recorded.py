@@ -37,6 +37,7 @@ PARTLY = (
     "claims_eighteenth",
     "claims_nineteenth",
     "claims_twentieth",
+    "claims_twentyfirst",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -44,7 +45,13 @@ DATA: dict[str, dict[str, Any]] = {
 }
 TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
 """Where it is not about half of them."""
-KEPT_RATIO = {"claims_eleventh": 0.9, "claims_sixteenth": 0.85, "claims_seventeenth": 0.85, "claims_eighteenth": 0.8}
+KEPT_RATIO = {
+    "claims_eleventh": 0.9,
+    "claims_sixteenth": 0.9,
+    "claims_seventeenth": 0.9,
+    "claims_eighteenth": 0.85,
+    "claims_twentyfirst": 0.9,
+}
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""
 KINDS = ["wrong_object", "wrong_number", "wrong_unit", "irrelevant_citation", "negation", "cause_effect_swapped"]

@@ -45,7 +45,11 @@ class Case:
     @cached_property
     def parts(self) -> list[Passage]:
         """The claim's causes, effects and clauses: each may speak of another object."""
-        pieces = [piece for link in links(self.claim.plain) for piece in link[:2]] or [self.claim.plain]
+        pieces = [piece for link in links(self.claim.plain) for piece in link[:2]]
+        rest = self.claim.plain
+        for piece in pieces:
+            rest = rest.replace(piece, "; ")
+        pieces.append(rest)
         return [Passage(clause, self.names.peculiar) for piece in pieces for clause in clauses(piece)]
 
     @cached_property

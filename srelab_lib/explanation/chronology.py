@@ -15,8 +15,9 @@ SLACK_SECONDS = 90.0
 
 _ANY = re.compile("")
 _CHANGE = re.compile("change ")
-_EXACT = re.compile(r"(?:log|change) |status condition=")
-"""Dated when it happened; an event, and how a container ended, have the time at which it was so last."""
+_EXACT = re.compile(r"(?:log|change) |status condition=|event .*\bcount=1$")
+"""Dated when it happened; a repeated event, and how a container ended, have the time at which it was so last."""
+_BEGINS = re.compile(r"\bonly (?:then )?(?:beg[au]n|start\w*|appear\w*|set in)\b", re.IGNORECASE)
 _ONCE = re.compile(r"change |status condition=|status .*terminated_reason=.*restart_count=0")
 """Dated by a server, and it came once."""
 _SHIFT = re.compile(r"\w+ \w+ went from ")
@@ -52,7 +53,8 @@ def is_dated_later(cause: Passage, effect: Passage, held: Sequence[Held], *, tem
             continue
         first = said[0] or _dates(facts[0], dating.cause, held)
         second = said[1] or _dates(facts[1], dating.effect, held)
-        if first and second and min(first) - max(second) > dating.margin_seconds:
+        latest = min if temporal and _BEGINS.search(effect.plain) else max
+        if first and second and min(first) - latest(second) > dating.margin_seconds:
             return True
     return False
 

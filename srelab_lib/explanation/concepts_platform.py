@@ -86,7 +86,7 @@ PLATFORM: tuple[Concept, ...] = (
     event(
         "refused",
         r"\brefus\w*",
-        r"refus|reject|denied|forbid|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
+        r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
         r"x509|expired|invalid|\b4(?:01|03|29)\b",
         (FAILED, UNREADY),
     ),

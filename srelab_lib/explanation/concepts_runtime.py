@@ -79,7 +79,8 @@ RUNTIME: tuple[Concept, ...] = (
         r"fall|stopp)\w*|(?:repeated|continuous|constant|continual|endless|"
         r"perpetual)(?:ly)? (?:being )?(?:crash|restart|kill|exit)\w*|"
         r"(?:crash|restart|kill|exit)\w* (?:over and over|again and again|repeatedly|continuously|"
-        r"constantly|in a loop)|\bin an? (?:\w+ )?loop\b|\blooping\b",
+        r"constantly|in a loop)|\b(?:stuck|caught|trapped|is|are|was|were|goes|go|went|dies|died|fail\w*|start\w*) "
+        r"in an? (?:\w+ )?loop\b|\blooping\b",
         r"restart count\W?(?:[2-9]|\d\d)|restarted (?:[2-9]|\d\d)|kill\w*.*count\W?(?:[2-9]|\d\d)",
         REPEATED,
     ),
@@ -120,7 +121,7 @@ RUNTIME: tuple[Concept, ...] = (
     ),
     event(
         "exhausted",
-        r"\bexhaust\w*|used up|\bfull\b(?! (?:seconds?|minutes?|hours?|name|stop))|"
+        r"\bexhaust\w*|used up|\bfull\b(?! (?:seconds?|minutes?|hours?|name|stop|(?:table )?scans?|text|path))|"
         r"deplet\w*|\bran out\b(?! at\b)|\bruns? out\b|\bran dry|saturat\w*|"
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"

@@ -49,7 +49,8 @@ _NAMED_UNIT = re.compile(
     r"(?!=)"
 )
 _UNIT_FIELD = re.compile(
-    r"\b[\w.]*_(?P<unit>ms|millis|s|secs?|seconds|minutes|bytes|percent)[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
+    r"\b(?:[\w.]*_(?P<unit>ms|millis|s|secs?|seconds|minutes|bytes|percent)|"
+    r"(?P<bare>ms|millis|secs|seconds|minutes))[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
 )
 _COUNT = re.compile(r"\b(?P<key>[a-z]\w*)=(?P<value>\d+(?:\.\d+)?)\b(?!\w)")
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
@@ -74,6 +75,7 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     for fact in held:
         yield from _in_named_units(fact)
         yield from _counted_parts(fact, rest=_REST.search(claim.plain) is not None)
+        yield from rest_of(fact) if _REST.search(claim.plain) else ()
         if not _EVERY.search(claim.plain):
             yield from _probe_spans(fact)
     yield from _former_probe_spans(held)
@@ -167,7 +169,8 @@ _UNITS = {"millis": "ms", "sec": "s", "secs": "s"}
 def _in_named_units(fact: Held) -> Iterator[Quantity]:
     """`DELAY_SECONDS changed from 0.05 to 8`, `(timeoutSeconds) lowered from 5 to 1`: the unit stands in the name."""
     for match in _UNIT_FIELD.finditer(fact.item.text):
-        yield from quantities(f"{match['number']} {_UNITS.get(match['unit'], match['unit'])}")
+        unit = match["unit"] or match["bare"]
+        yield from quantities(f"{match['number']} {_UNITS.get(unit, unit)}")
     named = _NAMED_UNIT.search(fact.item.text)
     written = (named["unit"] or named["seconds"]).lower() if named else ""
     unit = _UNITS.get(written, written)
@@ -175,6 +178,15 @@ def _in_named_units(fact: Held) -> Iterator[Quantity]:
         if not item.family and not item.roles:
             found = quantities(f"{item.text} {unit}")
             yield from (replace(one, start=item.start, end=item.end) for one in found[:1])
+
+
+_FAILING = re.compile(r"\berror_ratio went from \S+ to (?P<share>0\.\d+)\b")
+
+
+def rest_of(fact: Held) -> Iterator[Quantity]:
+    """Of an error ratio the share of those that succeed."""
+    for match in _FAILING.finditer(fact.item.text):
+        yield Quantity(text="", value=1 - float(match["share"]), family="share", step=0.01)
 
 
 def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:

@@ -12,7 +12,7 @@ from srelab_lib.explanation.units import UNIT, unit_of
 
 _NUMBER = re.compile(
     rf"(?<![\w.:/@#-])(?P<sign>[-+]?)(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)"
-    rf"(?:\s*\(?(?P<unit>{UNIT})(?![\w/])|(?P<times>x|×)(?!\w))?(?![\w])(?!\.\d)(?!:\d\d)(?!-\w)",
+    rf"(?:\s*\(?(?P<unit>{UNIT})(?![\w/]|[=:]\S)|(?P<times>x|×)(?!\w))?(?![\w])(?!\.\d)(?!:\d\d)(?!-\w)",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")

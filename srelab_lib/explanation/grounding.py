@@ -91,6 +91,7 @@ RULES: tuple[Rule, ...] = (
     fields.containers_are_right,
     fields.stays_within_limit,
     fields.affirms_what_is_not,
+    fields.did_what_failed,
     meaning.outcome_agrees,
     meaning.direction_agrees,
     meaning.ruled_out_is_later,

@@ -50,6 +50,9 @@ SERVICE_NOUNS = word_set(
 )
 """English words that services are called by: as a name they must stand in the facts."""
 
+EVERYDAY_NOUNS = word_set("backend backends search session sessions store")
+"""Those of them that are as often said of no service: names only where an object of the incident has the word."""
+
 MODIFIERS = word_set(
     """
     the a an its their this that these those his her our your all every each any some no one two three four both
@@ -58,8 +61,8 @@ MODIFIERS = word_set(
     healthy running restarted restarting terminated killed pending stuck unready ready target whole entire given
     said empty single-replica underlying respective corresponding correct wrong right different missing nonexistent
     existing real actual several many most few multiple of to in on by for from with at as into and or but so
-    when while because if than then now just even not never application app container pod deployment service
-    node server workload process job program cluster kubernetes init requested referenced named specified
+    when while because if than then now earlier later data just even not never application app container pod deployment
+    service node server workload process job program cluster kubernetes init requested referenced named specified
     configured required misconfigured faster slower replacement available unavailable reachable unreachable
     production remote local external internal public private base development dev web-facing exited dying dead
     without before after since because despite under through between behind against per via unlike until while during
@@ -72,7 +75,7 @@ MODIFIERS = word_set(
 
 ORDINARY_HEADS = word_set(
     """
-    non re pre post un well self over under so multi single high low long short early late near mid co sub semi
+    non re pre post un well self over under so multi one single high low long short early late near mid co sub semi
     cross ever much too out in
     """
 )

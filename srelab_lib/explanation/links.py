@@ -110,6 +110,8 @@ _APART_EVENT = re.compile(
 )
 """`Seven seconds after the change bidder got a 504`."""
 _ALONE = re.compile(rf"\W*(?:(?:it was|only|just|not until|shortly|soon|right|{SPAN}) ?)+", re.IGNORECASE)
+_OWN_CLAUSE = re.compile(rf"[,;] ?(?:and|but|then) (?P<span>{SPAN}\W*)$", re.IGNORECASE)
+"""`The Job drops an index, and 25 seconds after it was created ...`: what stands before it is another clause."""
 _AFTER_IT = re.compile(
     r"\s*(?:it|that|this|them),? (?P<effect>(?:the|its|an?|no|there|all|every|each) .+)", re.IGNORECASE
 )
@@ -183,6 +185,8 @@ def _linked(sentence: str) -> Iterator[Link]:
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
         if position and _ALONE.fullmatch(parts[position - 1]) and "," in left:
             left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."
+        if temporal and (own := _OWN_CLAUSE.search(left)):
+            left = own["span"]
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)
         elif pronoun := _AFTER_IT.match(right):

@@ -19,7 +19,10 @@ _DATUM = (
     r"variables?|"
     r"roles?|users?|files?|topics?|queues?|schemas?|accounts?|bindings?|budgets?|polic(?:y|ies)|groups?|zones?|tiers?|regions?)"
 )
-_INFINITIVE = re.compile(r"\b(?:fail\w*|unable|able|tr(?:y|ies|ied)|attempt\w*|had|has|have|needs?|wants?|order) to $")
+_INFINITIVE = re.compile(
+    r"\b(?:fail\w*|unable|able|tr(?:y|ies|ied)|attempt\w*|had|has|have|needs?|wants?|order|"
+    r"told|asked|set|meant|supposed|due) to $"
+)
 _COUNT = r"(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|\d+|new|old|other|first|second|third|single) )?"
 _BEFORE = re.compile(
     rf"(?:(?P<start>^|[.;,] )|\b(?:the|an?|its|of|by|on|in|for|from|to|because|since|another|any|no|"

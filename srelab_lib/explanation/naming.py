@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from srelab_lib.explanation.figures import quantities
-from srelab_lib.explanation.lexicon import ACRONYMS, MODIFIERS, ORDINARY_HEADS, SERVICE_NOUNS, SMALL, TECHNICAL
+from srelab_lib.explanation.lexicon import (
+    ACRONYMS,
+    EVERYDAY_NOUNS,
+    MODIFIERS,
+    ORDINARY_HEADS,
+    SERVICE_NOUNS,
+    SMALL,
+    TECHNICAL,
+)
 from srelab_lib.explanation.name_places import describes, named_words
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Names, Passage, is_named
@@ -56,7 +64,7 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
     for token in tokens(claim.plain):
         if token not in set_against and not _token_holds(token, facts, loose, held, names):
             return token
-    return _unknown_word(claim, covered, held, facts)
+    return _unknown_word(claim, covered, held, names)
 
 
 def quoted(text: str) -> list[str]:
@@ -169,7 +177,8 @@ def _same_reason(token: str, loose: str) -> bool:
     return re.search(pattern, loose) is not None if pattern else spread(token) in loose
 
 
-def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str) -> str | None:
+def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], names: Names) -> str | None:
+    facts = "\n".join(fact.plain for fact in held)
     stems = {one for fact in held for one in fact.stems}
     stems |= {stem(part) for token in tokens(claim.plain) if stands(token, facts) for part in words(spread(token))}
     loose = set(words(covered))
@@ -185,9 +194,15 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], facts: str
     for word in words(_NO_SERVICE.sub(" ", covered)):
         if stem(word) in stems or _UNIT_WORD.fullmatch(word):
             continue
-        if word in SERVICE_NOUNS or not (_plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)):
+        if _is_service(word, names) or not (_plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)):
             return word
     return None
+
+
+def _is_service(word: str, names: Names) -> bool:
+    if word in EVERYDAY_NOUNS:
+        return any(word in re.split(r"\W", name) for name in names.objects)
+    return word in SERVICE_NOUNS
 
 
 def _happens(word: str) -> bool:

@@ -17,7 +17,7 @@ _ROLES = (
         "exit",
         (
             rf"\b(?:exit(?:s|ed|ing)?(?:[ _]?{_CODE}| with(?: an?)?(?: (?:exit )?{_CODE})?)?|(?<!status )code)"
-            rf"\W{{0,3}}{_OF_IT}$"
+            rf"\W{{0,3}}{_OF_IT}$|\b(?:runs?|containers?|process(?:es)?|programs?) ended with $"
         ),
         rf"^ (?:(?:as|is|was|being) )?(?:(?:its|the|an?) )?(?:last )?(?:exit|return) {_CODE}\b",
     ),

@@ -103,8 +103,8 @@ _NOT_NOUGHT = re.compile(r"\bnon[ -]?zero\b", re.IGNORECASE)
 def with_halves(text: str) -> str:
     """A text with numbers of several words as digits: `five and a half`, `six hundredths of a core`, `2m20s`."""
     text = _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
+    text = _PART_OF_ONE.sub(lambda match: f"about {_ratio(match):g} ", text)
     text = _A_SPAN.sub(r"1 \g<unit>", text)
-    text = _PART_OF_ONE.sub(lambda match: f"{_ratio(match):g} ", text)
     return _NOT_NOUGHT.sub("!=0", _COMPOUND.sub(_compound, text))
 
 

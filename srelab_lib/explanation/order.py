@@ -229,4 +229,28 @@ def _is_refused_before(cause: Passage, effect: Passage, held: Sequence[Held], na
     return platform and bool(told) and all(fact.item.kind in {"log", "metric"} for fact in told)
 
 
-_RULES = (_is_refused_before, _settles_nothing, _is_later_by_place, _depends, _makes_absent, _makes_condition, _needs)
+_ANSWERED = re.compile(r"\bstatus\W{1,3}5\d\d\b|\b5\d\d\b")
+
+
+def _is_passed_up(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """An answer of 5xx hurts whom it is given: no other workload, whose own log tells of no answer, fails for it."""
+    if not re.search(r"\b5\d\d\b", cause.plain):
+        return False
+    told, failed = facts_of(cause, held), facts_of(effect, held)
+    answers = bool(told) and all(fact.item.kind == "log" and _ANSWERED.search(fact.item.text) for fact in told)
+    own = bool(failed) and all(fact.item.kind == "log" and not _ANSWERED.search(fact.item.text) for fact in failed)
+    apart = not {workload(fact) for fact in told} & {workload(fact) for fact in failed}
+    named = any(mentions(workload(one), fact.item.text) for one in told for fact in failed)
+    return answers and own and apart and not named and not any("upstream" in fact.spread for fact in failed)
+
+
+_RULES = (
+    _is_passed_up,
+    _is_refused_before,
+    _settles_nothing,
+    _is_later_by_place,
+    _depends,
+    _makes_absent,
+    _makes_condition,
+    _needs,
+)

@@ -251,11 +251,18 @@ def held_directions(fact: Held) -> set[str]:
     found = directions(fact.spread)
     if re.search(r"\bcreated\b", fact.spread):
         found.add("was added")
-    for old, new in steps(fact.plain):
+    for old, new in (*steps(fact.plain), *_edited_words(fact)):
         one, other = quantities(old), quantities(new)
         if one and other and one[0].value != other[0].value:
             found.add("rose" if other[0].value > one[0].value else "fell")
     return found
+
+
+def _edited_words(fact: Held) -> list[tuple[str, str]]:
+    """Of `changed from maxmemory 48mb to maxmemory 2mb` the words that differ."""
+    edit = _EDIT.search(fact.item.text) if fact.item.kind == "change" else None
+    old, new = (edit["old"].split(), edit["new"].split()) if edit else ([], [])
+    return [(a, b) for a, b in zip(old, new, strict=True) if a != b] if len(old) == len(new) else []
 
 
 def _bare(token: str) -> str:

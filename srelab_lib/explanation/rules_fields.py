@@ -10,8 +10,9 @@ from srelab_lib.explanation.denial import DENYING, denial_in, is_denied
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.naming import stands
 from srelab_lib.explanation.passages import Held, workload_of
+from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.vocabulary import CONCEPTS
-from srelab_lib.explanation.words import clause_at, sentences, spread, stem, words
+from srelab_lib.explanation.words import clause_at, clauses, sentences, spread, stem, words
 
 _TRUE_CONDITION = re.compile(r"\bcondition=([A-Za-z]+) status=True\b")
 _FLAG = re.compile(r"\b([A-Za-z][\w.]*)=(true|false)\b", re.IGNORECASE)
@@ -185,6 +186,26 @@ def stays_within_limit(case: Case) -> str | None:
         return None
     match = next((one for one in _EXCEEDS.finditer(case.claim.spread) if not is_denied(case.claim.spread, one)), None)
     return f"it says {match[0]!r}, and what it cites stays below the limit" if match else None
+
+
+_UNDONE = re.compile(
+    r"\b(?:can|could) not (?:be )?(?P<cannot>[a-z]{4,})|\b(?:unable|fail(?:ed|s)?) to (?P<failed>[a-z]{4,})"
+)
+_DONE = re.compile(r"(?<!\bbeing )(?<!\bto be )\b[a-z]+ed\b")
+_CEASED = re.compile(r"\bstopped (?P<word>[a-z]{3,}ing)\b")
+_WENT_ON = r"\b(?:ke(?:pt|eps?)|still|continu\w+|went on|goes on)(?: on)? "
+
+
+def did_what_failed(case: Case) -> str | None:
+    """`Can't open file`, `stopped posting`: a claim that it was opened, or kept on posting, is denied by the facts."""
+    undone = {stem(one["cannot"] or one["failed"]) for fact in case.held for one in _UNDONE.finditer(fact.item_spread)}
+    ceased = {one["word"] for fact in case.held for one in _CEASED.finditer(fact.item_spread)}
+    for part in clauses(case.claim.spread):
+        done = [one for one in _DONE.findall(part) if stem(one) in undone]
+        gone_on = [one for one in ceased if re.search(f"{_WENT_ON}{one}", part)]
+        if (done or gone_on) and not is_troubled(part):
+            return f"it says {(done or gone_on)[0]!r}, and what it cites denies it"
+    return None
 
 
 _IS_NOT = re.compile(r"\b(?:is|are|was|were) not (?P<word>[a-z]{5,})")

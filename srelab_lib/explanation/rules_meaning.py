@@ -17,7 +17,7 @@ from srelab_lib.explanation.denial import (
     is_contrast,
     signs,
 )
-from srelab_lib.explanation.derived import counted_parts
+from srelab_lib.explanation.derived import counted_parts, rest_of
 from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_dates
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.figures import quantities
@@ -122,7 +122,9 @@ def signs_agree(case: Case) -> str | None:
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
         for sign in signs(concept, text):
-            if sign is False and (_was_none(case) or _counts_the_rest(case) or _differ(concept, case)):
+            if sign is False and (_was_none(case) or _differ(concept, case)):
+                continue
+            if (sign is False or concept.name == "it is well") and _counts_the_rest(case):
                 continue
             if sign is True and concept.kind == "state" and (_is_in_trouble(concept, text) or _agree(concept, case)):
                 continue
@@ -156,7 +158,11 @@ def _counts_the_rest(case: Case) -> bool:
     """True where it counts those of which a fact counts the others: of 208 answers 160 are errors, and 48 are not."""
     parts = [part for fact in case.held for part in counted_parts(fact)]
     rests = {whole - part for part, whole in parts if whole != 2 * part}
-    return any(item.value in rests and not item.family for item in case.claim.quantities)
+    shares = [share for fact in case.held for share in rest_of(fact)]
+    return any(
+        (item.value in rests and not item.family) or (item.family == "share" and not unsupported([item], shares))
+        for item in case.claim.quantities
+    )
 
 
 def _differ(concept: Concept, case: Case) -> bool:

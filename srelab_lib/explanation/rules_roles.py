@@ -14,7 +14,7 @@ _CALLED = (
 )
 _CALLS = (
     r"^(?: (?:itself|also|has|had))* (?:log(?:s|ged)|gave up|gives up|timed out (?:wait|read|call)\w*|wait(?:s|ed)|"
-    r"call(?:s|ed) |complain(?:s|ed))|"
+    r"call(?:s|ed) |complain(?:s|ed)|(?:ask|poll|request)(?:s|ed) |quer(?:ies|ied) )|"
     r"^ (?:can ?not|can't|could(?: not|n't)|fail(?:s|ed) to|(?:is|was) unable to) "
     r"(?:reach|connect|get|call|read|contact|resolve)|"
     r"^'s? (?:own )?(?:calls?|reads?|logs?|client)\b"

@@ -51,7 +51,8 @@ _REWRITTEN = (
     (re.compile(r"\brais(?:es|ed|ing) (?=[\"`'])"), "threw "),
     (
         re.compile(
-            r"\b(?:enough|suffic\w*|needed|need\w*|takes?|required) (?:for|to) (?:an?|have|get|trigger|cause|force) "
+            r"\b(?:enough|suffic\w*|needed|need\w*|takes?|required) (?:for|to) "
+            r"(?:an?|have|get|trigger|cause|force|[\w·-]+ to be) "
             r"(?:[\w·']+ ){0,3}?restart\w*"
         ),
         "the failure threshold",
@@ -79,6 +80,11 @@ _REWRITTEN = (
     ),
     (re.compile(r"\bstopped (?=(?:[\w·']+ ){0,3}?(?:traffic|requests?)\b)"), "lost "),
     (re.compile(r"\bun(?:limited|restricted|bounded|capped)\b"), "without limit"),
+    (re.compile(r"\b(?:do|did|does) not lack\b"), "has"),
+    (re.compile(r"\b(?:do|did|does) not all (\w+) (?:alike|the same(?: way)?|in the same way)\b"), r"\1 differently"),
+    (re.compile(r"\bno route (?=(?:failure|error)s?\b)"), "route "),
+    (re.compile(r"\b(certificates?(?: [\w·]+){0,4}?) (?:(?:has|have|had) )?r[ua]n(?:s)? out\b(?! of)"), r"\1 expired"),
+    (re.compile(r"\bcut off(?= by\b)"), "ended"),
 )
 """Phrases whose words would mislead one by one."""
 _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])(?:[.;!?]\s+|:\s+(?=[A-Za-z]))")
