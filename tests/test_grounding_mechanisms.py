@@ -240,3 +240,73 @@ LOCK = EvidenceSet(
 def test_what_facts_tell_of_causes_and_fields_and_manner(text: str, cited: list[str], status: str) -> None:
     judged = verify(text, cited, LOCK)
     assert judged.status == status, judged.reason
+
+
+FORGE = EvidenceSet(
+    items=(
+        Evidence(
+            id="E1",
+            kind="log",
+            object="Pod/works/forge-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="forge: can't open /etc/forge/alloys.yaml: permission denied (container=forge)",
+        ),
+        Evidence(
+            id="E2",
+            kind="log",
+            object="Pod/works/yard-66c9f8d7b5-zx4lm",
+            time=TIME + timedelta(seconds=5),
+            text='msg="unexpected answer" url=http://gate:8080/ingots/7 status=504 ms=3011 (container=yard)',
+        ),
+        Evidence(
+            id="E3",
+            kind="log",
+            object="Pod/works/mill-7b986d94db-q2w4k",
+            time=TIME,
+            text="write of sheet 12: no space left on device (container=mill)",
+        ),
+        Evidence(
+            id="E4",
+            kind="change",
+            object="ConfigMap/works/cache-conf",
+            time=TIME + timedelta(seconds=8),
+            text="data[cache.conf] of ConfigMap cache-conf changed from maxmemory 64mb to maxmemory 16mb by kubectl",
+        ),
+        Evidence(
+            id="E5",
+            kind="metric",
+            object="Deployment/works/gate",
+            time=TIME,
+            text="error_ratio went from 0 to 0.79 ratio",
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "status"),
+    [
+        # what failed is not done
+        ("forge could not open alloys.yaml for want of permission.", ["E1"], "kept"),
+        ("forge found alloys.yaml and opened it.", ["E1"], "struck"),
+        # the key behind a number is no unit of it, and a key may be the unit of the number behind it
+        ("yard got a 504 from gate.", ["E2"], "kept"),
+        ("yard waited some three seconds for an answer with status 504.", ["E2"], "kept"),
+        ("yard got an answer from gate after 504 ms.", ["E2"], "struck"),
+        # an answer of 5xx hurts whom it is given
+        ("The disk filled up at mill, and yard was given a 504 five seconds later.", ["E3", "E2"], "kept"),
+        ("The 504 that yard was given left mill without space for its sheet.", ["E3", "E2"], "struck"),
+        # the words that differ tell where the value went
+        ("maxmemory of cache-conf fell from 64 MB to 16 MB.", ["E4"], "kept"),
+        ("maxmemory of cache-conf grew from 64 MB to 16 MB.", ["E4"], "struck"),
+        # those who succeed are the rest of those who fail
+        ("About one request in five to gate still succeeds.", ["E5"], "kept"),
+        ("About four requests in five to gate still succeed.", ["E5"], "struck"),
+        # what began is dated by the first of its facts
+        ("yard only began to get a 504 once maxmemory of cache-conf was cut to 16 MB.", ["E2", "E4"], "struck"),
+        ("maxmemory of cache-conf was cut to 16 MB three seconds after yard got its 504.", ["E2", "E4"], "kept"),
+    ],
+)
+def test_what_failed_what_is_a_unit_and_who_is_hurt(text: str, cited: list[str], status: str) -> None:
+    judged = verify(text, cited, FORGE)
+    assert judged.status == status, judged.reason

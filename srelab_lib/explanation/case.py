@@ -16,6 +16,9 @@ from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clauses
 from srelab_lib.model import EvidenceSet
 
+WORDS_OF_A_CLAUSE = 3
+"""What is left between causes and effects says something of its own from here on; less is what links them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -49,8 +52,9 @@ class Case:
         rest = self.claim.plain
         for piece in pieces:
             rest = rest.replace(piece, "; ")
-        pieces.append(rest)
-        return [Passage(clause, self.names.peculiar) for piece in pieces for clause in clauses(piece)]
+        parts = [clause for piece in pieces for clause in clauses(piece)]
+        parts += [clause for clause in clauses(rest) if len(clause.split()) >= WORDS_OF_A_CLAUSE]
+        return [Passage(clause, self.names.peculiar) for clause in parts]
 
     @cached_property
     def concepts(self) -> list[Concept]:

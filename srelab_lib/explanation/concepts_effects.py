@@ -146,12 +146,12 @@ EFFECTS: tuple[Concept, ...] = (
         r"\b(?:stay|remain|held|kept|keep)\w* (?:at\b(?! the)|the same|"
         r"constant|flat|low|steady|stable|below|under)\b|"
         r"\b(?:not|never) (?:move[ds]?|budged?|shift(?:ed)?|vary|varied|stir(?:red)?)\b|\bstood still\b|\bwas flat\b|"
-        r"\bas (?:it|they) (?:was|were)\b|\bleft (?:alone|as|in place|intact)\b|\bstable\b|\bintact\b|"
+        r"\bas (?:it|they) (?:was|were)\b(?! \w)|\bleft (?:alone|as|in place|intact)\b|\bstable\b|\bintact\b|"
         r"\b(?:not|never|n't) (?:\w+ ){0,1}?(?:affected|touched|impacted|harmed)\b|"
         r"\bun(?:changed|affected|touched|altered|modified)\b|"
         r"\b(?:nobody|no one|nothing|never)\b (?:\w+ ){0,2}?(?:touch|chang|alter|modif)\w*|\bas (?:\w+ )?as before\b|"
         r"\b(?:continu\w*|still|keeps?|carr(?:y|ies|ied) on)\b (?:to )?(?:be )?"
-        r"(?:at\b(?! (?:part|step|stage|line)\b)|provided|supplied|taken|"
+        r"(?:at\b(?! (?:part|step|stage|line|\d\d:\d\d)\b)|provided|supplied|taken|"
         r"com(?:e|es|ing) from)",
         r"\bstays?\b|remain|unchanged|constant|steady",
         is_denial=True,

@@ -163,7 +163,8 @@ PLATFORM: tuple[Concept, ...] = (
         "it exists",
         r"\bthere (?:is|are|was|were) no\b(?! (?:retry|retries|second|further|more|other|need|doubt|sign)\b)|"
         r"no longer (?:there|present|set|defined|exists?)\b|"
-        r"\bexists?\b|\bexisting\b|(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|"
+        r"\bexists?\b|\bexisting\b|\bis (?:among|one of) (?:the|its) services\b|"
+        r"(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|"
         r"within)\b)|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
@@ -179,7 +180,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
         r"empty|no resources|insufficient|\w=(?:0\b(?!\.)|none\b|false\b)|=\"\"|\w+ in namespace=",
         DECLARED,
-        r"\bexists\b|\bdoes exist|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
+        r"\bexists\b|\bdoes exist|\bis (?:among|one of)\b|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
         r"set)\b(?! (?:to|at|as|from|by|up|in|on|too)\b)|"
         r"\b(?:was|were|is|been) found\b(?! (?:to|in|on|at|by)\b)",
         of_several=True,

@@ -30,6 +30,8 @@ _BY_REASON = (
     (re.compile(r"BackoffLimitExceeded|ProgressDeadlineExceeded|condition=Failed"), REPORTED),
     (re.compile(r"ready(?:Replicas)?=|availableReplicas="), UNREADY),
 )
+_ENDPOINTS = re.compile(r"^ready_endpoints=\S+$")
+"""What a Service has come to, though it is told with what is declared of it."""
 _CALLED = re.compile(r"dependency|upstream", re.IGNORECASE)
 _USED = re.compile(r"memory|cpu|disk|volume|filesystem|throttl", re.IGNORECASE)
 
@@ -39,6 +41,8 @@ def place_of(fact: Held) -> int:
     kind, text = fact.item.kind, fact.item.text
     if kind == "log" and not is_adverse(fact.item_spread):
         return DECLARED  # what a program says that it does
+    if kind == "spec" and _ENDPOINTS.search(text):
+        return UNREADY
     if kind in _BY_KIND:
         return _BY_KIND[kind]
     if kind == "metric":

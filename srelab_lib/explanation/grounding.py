@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     form.kinds_are_right,
     form.names_stand_in_facts,
     roles.caller_calls,
+    roles.settings_are_of_their_object,
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
     numbers.whole_is_whole,

@@ -51,7 +51,7 @@ SERVICE_NOUNS = word_set(
 """English words that services are called by: as a name they must stand in the facts."""
 
 EVERYDAY_NOUNS = word_set("backend backends search session sessions store")
-"""Those of them that are as often said of no service: names only where an object of the incident has the word."""
+"""Those of them that are as often said of no service: names only where they stand as one, or an object has the word."""
 
 MODIFIERS = word_set(
     """
@@ -67,16 +67,16 @@ MODIFIERS = word_set(
     production remote local external internal public private base development dev web-facing exited dying dead
     without before after since because despite under through between behind against per via unlike until while during
     extra additional added further spare surplus
-    live restart more less which whose what such enough separate distinct identical particular individual certain
-    various neither none nor
+    live unknown restart more less which whose what such enough separate distinct identical particular individual
+    certain various neither none nor
     """
 )
 """What can stand before the kind of an object and names none: `the failing container`."""
 
 ORDINARY_HEADS = word_set(
     """
-    non re pre post un well self over under so multi one single high low long short early late near mid co sub semi
-    cross ever much too out in
+    non re pre post un plain well self over under so multi one single high low long short early late near mid co sub
+    semi cross ever much too out in
     """
 )
 """What compounds of plain words begin with: `short-lived`."""

@@ -22,7 +22,7 @@ SPAN = (
 _THEN = (
     rf"(?:[,;] ?|\band )(?:and |then )*{SPAN} (?:later(?! than)|afterwards?|after that|thereafter|on)\b,?|"
     r"\b(?:and )?(?:thereafter|subsequently|whereupon)\b,?|\bby the time(?: that)?|"
-    r"\b(?:and )?(?:in its wake|afterwards),?(?= \w)"
+    r"\b(?:and )?(?:in its wake|afterwards|after that),?(?= \w)"
 )
 """What stands between the earlier and the later."""
 _BEHIND = (
@@ -69,7 +69,7 @@ _CAUSE_FIRST = (
     r"le(?:aves|ft|aving)(?= (?:the |its |an? |all |every )?[\w·-]+ (?:with|without|unable|not|un\w+)\b)|"
     r"turn(?:s|ed|ing)(?= [^,;.]{1,40} into )|"
     r"(?<!be )(?<!was )(?<!were )(?<!been )(?<!being )(?<!is )(?<!are )(?<!had )(?<!has )(?<!have )(?<!got )(?<!and )"
-    r"(?:lower(?:s|ed)|rais(?:es|ed)(?! (?:an? |the )?\w*(?:error|exception)\b)|reduc(?:es|ed)|"
+    r"(?:lower(?:s|ed)|rais(?:es|ed)(?! (?:an? |the |its )?(?:[\w-]+ )?\w*(?:error|exception)\b)|reduc(?:es|ed)|"
     r"increas(?:es|ed)|slow(?:s|ed)|drag(?:s|ged)|br(?:ings|ought)|"
     r"decreas(?:es|ed))(?= (?:(?:the|its|their|an?) |[\w·-]+(?:'s [\w-]+)* (?:down|up)\b))|"
     r"dr(?:ives|ove|iving|iven)|hence|therefore|thus|consequently|as a (?:result|consequence)|"

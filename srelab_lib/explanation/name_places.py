@@ -47,7 +47,7 @@ _FOLLOWING = word_set(
     itself themselves there here alone either today instead anyway anymore altogether again twice once yet still too
     count counts number limit limits usage use status state states rate rates ratio reason reasons name names check
     set budget spec environment command commands definition log logs label labels selector selectors side end port
-    sets uses asks runs gives wants needs declares requests mounts reads
+    went came fell rose grew moved sets uses asks runs gives wants needs declares requests mounts reads
     account accounts discovery mesh backend backends sidecar sidecars
     creation deletion termination replacement eviction connection communication selection configuration definition
     specification description annotation version condition environment resolution rotation migration allocation

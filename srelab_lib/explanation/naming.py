@@ -194,15 +194,18 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], names: Nam
     for word in words(_NO_SERVICE.sub(" ", covered)):
         if stem(word) in stems or _UNIT_WORD.fullmatch(word):
             continue
-        if _is_service(word, names) or not (_plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)):
+        if _is_service(word, claim.spread, names) or not (
+            _plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)
+        ):
             return word
     return None
 
 
-def _is_service(word: str, names: Names) -> bool:
-    if word in EVERYDAY_NOUNS:
-        return any(word in re.split(r"\W", name) for name in names.objects)
-    return word in SERVICE_NOUNS
+def _is_service(word: str, text: str, names: Names) -> bool:
+    """True for what services are called by; of everyday nouns where they are bare: `replicas of backend`."""
+    if word not in EVERYDAY_NOUNS or any(word in re.split(r"\W", name) for name in names.objects):
+        return word in SERVICE_NOUNS
+    return re.search(rf"(?:^|\b(?:of|by|from|in|for|at|on|with) ){word}\b", text) is not None
 
 
 def _happens(word: str) -> bool:

@@ -97,12 +97,15 @@ _A_SPAN = re.compile(
     r"(?<!half )\ban? (?P<unit>second|minute|hour)(?= (?:later|before|after|earlier|on|apart|afterwards)\b)",
     re.IGNORECASE,
 )
+_OR_TWO = re.compile(r"\ban? (?:milli)?(?:second|minute|hour) or (?:two|so)\b", re.IGNORECASE)
+"""How long is left open."""
 _NOT_NOUGHT = re.compile(r"\bnon[ -]?zero\b", re.IGNORECASE)
 
 
 def with_halves(text: str) -> str:
     """A text with numbers of several words as digits: `five and a half`, `six hundredths of a core`, `2m20s`."""
     text = _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
+    text = _OR_TWO.sub("moments", text)
     text = _PART_OF_ONE.sub(lambda match: f"about {_ratio(match):g} ", text)
     text = _A_SPAN.sub(r"1 \g<unit>", text)
     return _NOT_NOUGHT.sub("!=0", _COMPOUND.sub(_compound, text))

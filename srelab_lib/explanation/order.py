@@ -229,6 +229,26 @@ def _is_refused_before(cause: Passage, effect: Passage, held: Sequence[Held], na
     return platform and bool(told) and all(fact.item.kind in {"log", "metric"} for fact in told)
 
 
+_GIVES_UP = re.compile(r"time ?out|timed out|deadline|cancel|reset|eof|broken pipe", re.IGNORECASE)
+AT_ONCE_SECONDS = 1.0
+"""A failure is passed on from log to log within this."""
+
+
+def _is_logged_before(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """One that fails logs it before those to whom it passes the failure on; who gives up waiting may log it first."""
+    causes, effects = facts_of(cause, held), facts_of(effect, held)
+    if not (causes and effects) or any(
+        fact.item.kind != "log" or fact.item.time is None or _GIVES_UP.search(fact.item.text)
+        for fact in (*causes, *effects)
+    ):
+        return False
+    first, second = {workload(fact) for fact in causes}, {workload(fact) for fact in effects}
+    if first & second or any((one, other) in names.calls for one in second for other in first):
+        return False
+    later = min(fact.item.time for fact in causes) - max(fact.item.time for fact in effects)  # type: ignore[type-var, operator]
+    return 0 < later.total_seconds() <= AT_ONCE_SECONDS
+
+
 _ANSWERED = re.compile(r"\bstatus\W{1,3}5\d\d\b|\b5\d\d\b")
 
 
@@ -245,6 +265,7 @@ def _is_passed_up(cause: Passage, effect: Passage, held: Sequence[Held], names: 
 
 
 _RULES = (
+    _is_logged_before,
     _is_passed_up,
     _is_refused_before,
     _settles_nothing,

@@ -11,8 +11,8 @@ from srelab_lib.explanation.passages import Held, Passage
 from srelab_lib.explanation.words import clause_at
 
 _UP = re.compile(
-    r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|"
-    r"\bincreas\w*|\bgr[eo]w\w*|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
+    r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the |its )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|"
+    r"\bincreas\w*|\bgr[eo]w(?:s|n|ing|th)?\b|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
     r"\bhigher\b(?! (?:than|priorit))|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|"
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
     r"\bmore (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
@@ -20,8 +20,9 @@ _UP = re.compile(
 )
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|"
-    r"requests?|packets?))|\bfell\b(?! over| back| behind)|"
-    r"\bfall(?:s|en|ing)?\b(?! over| back| behind)|\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
+    r"requests?|packets?))|\bfell\b(?! over| back| behind| through)|"
+    r"\bfall(?:s|en|ing)?\b(?! over| back| behind| through)|"
+    r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w* (?:to|from|by|down)\b|\bdown from\b|"
     r"\b(?:fewer|less) (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
@@ -44,7 +45,8 @@ _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\
 
 
 _ADDED = re.compile(
-    r"\badd(?:ed|s|ing)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b|\bgained\b|\bequipped\b|\b(?:none|null|"
+    r"\badd(?:ed|s|ing)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b"
+    r"(?! (?:[45]\d\d|answer|response|error|status))|\bgained\b|\bequipped\b|\b(?:none|null|"
     r"unset|nothing)>?\W*(?:->|→) ?\w"
 )
 _REMOVED = re.compile(
@@ -225,6 +227,8 @@ _GONE = re.compile(r"\bdeleted?\b|\bremoved\b|\bkilling\b")
 def stays_as_it_was(claim: Passage, held: Sequence[Held]) -> str:
     """The word with which a claim has last what all of the facts have end; empty where it has not."""
     found = _STILL.search(claim.plain)
+    if any(item.family == "share" for item in claim.quantities):
+        return ""  # "One request in five still succeeds": a part of them, which the numbers settle.
     if found is None or re.search(r"\bnot\b|\bno\b|n't\b", claim.plain) or _moves_at_all(claim.spread):
         return ""
     known = [(fact, steps(fact.plain) if fact.item.kind != "log" else []) for fact in held]

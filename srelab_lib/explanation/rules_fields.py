@@ -77,7 +77,7 @@ _HOSTS = re.compile(r"\bhost='?([\w.-]+)|//([\w.-]+)|\blookup ([\w.-]+)")
 _SLOTS = (
     (re.compile(rf"\bhost(?:name)?{_CALLED} {_NAME}"), _HOSTS),
     (re.compile(rf"\b(?:table|relation){_CALLED} {_NAME}"), re.compile(r"\b(?:from|into|table|relation) \W?([\w.]+)")),
-    (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:? \W?([\w.]+)")),
+    (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:?(?: named| called)? \W?([\w.]+)")),
     (re.compile(rf"\bvolume{_CALLED} {_NAME}"), re.compile(r"\bvolume[= ]\W{0,3}([\w.-]+)")),
     (
         re.compile(rf"\bkey{_CALLED} {_NAME}"),
@@ -85,6 +85,7 @@ _SLOTS = (
     ),
 )
 """How a claim names the thing in a place, and how facts do."""
+_NO_NAME = SMALL | {stem("error")}
 
 
 def places_are_right(case: Case) -> str | None:
@@ -93,7 +94,11 @@ def places_are_right(case: Case) -> str | None:
         known = {name.lower() for fact in case.held for found in held.findall(fact.item.text) for name in _one(found)}
         for match in said.finditer(case.claim.plain) if known else ():
             name = match["name"].lower()
-            if any(name in fact.plain.lower() for fact in case.held) and name not in known and stem(name) not in SMALL:
+            if (
+                any(name in fact.plain.lower() for fact in case.held)
+                and name not in known
+                and stem(name) not in _NO_NAME
+            ):
                 return f"it says {match[0]!r}, and what it cites has {sorted(known)[0]!r} there"
     return None
 

@@ -82,7 +82,7 @@ def is_about_what_it_cites(case: Case) -> str | None:
 def concerns_its_object(case: Case) -> str | None:
     """What it says of an object that it names, the facts say of that object."""
     for part in case.parts:
-        near = concerning(part, case.held, case.names)
+        near = concerning(_with_antecedent(part, case), case.held, case.names)
         named = ", ".join(sorted(name for name in case.names.objects if mentions(name, part.plain)))
         if not near:
             return f"it names {named}, and what it cites does not"
@@ -98,6 +98,21 @@ def concerns_its_object(case: Case) -> str | None:
         if elsewhere or unsupported(part.quantities, numbers):
             return f"what it says of {named}, its facts say of something else"
     return None
+
+
+_ITS = re.compile(r"\W*its\b", re.IGNORECASE)
+
+
+def _with_antecedent(part: Passage, case: Case) -> Passage:
+    """`..., and its p95 rose`: of the one object that the claim has named by then."""
+    before = case.claim.plain.partition(part.plain)[0]
+    named = [name for name in case.names.objects if mentions(name, before)]
+    own = any(mentions(name, part.plain) for name in case.names.objects)
+    return (
+        Passage(f"{named[0]} {part.plain}", part.hidden)
+        if _ITS.match(part.plain) and len(named) == 1 and not own
+        else part
+    )
 
 
 _OTHER_END = r"\b(?:to|from|with|by|of|on|at) (?:the )?(?:service )?"

@@ -14,7 +14,7 @@ from srelab_lib.explanation.quantities import Quantity, unsupported
 def numbers_stand_in_facts(case: Case) -> str | None:
     """Every number stands in the facts, in its unit and role."""
     wrong = unsupported(case.claim.quantities, held_quantities(case, case.held))
-    wrong = [item for item in wrong if not _names(item, case)]
+    wrong = [item for item in wrong if not (_names(item, case) or _is_part_of_path(item, case))]
     return f"{wrong[0].text} does not stand so in what it cites" if wrong else None
 
 
@@ -27,6 +27,16 @@ def _names(item: Quantity, case: Case) -> bool:
     bare = not (item.family or item.roles or item.manner) and re.fullmatch(rf"\d{{{_NAME_DIGITS},}}", item.text)
     part = re.compile(rf"(?<=[/_-]){item.text}(?![\w.])")
     return bool(bare) and any(part.search(fact.plain) for fact in case.held)
+
+
+def _is_part_of_path(item: Quantity, case: Case) -> bool:
+    """`Customer 1`, where a fact has `/customers/1`; `the balance of account 39`: `/accounts/39/balance`."""
+    before = re.search(r"(?P<noun>[a-z]{3,}) $", case.claim.plain[: item.start], re.IGNORECASE)
+    if before is None or item.family or not item.text.isdigit():
+        return False
+    noun = before["noun"].lower().removesuffix("s")
+    path = re.compile(rf"/{re.escape(noun)}\w{{0,2}}/{item.text}(?![\w.])", re.IGNORECASE)
+    return any(path.search(fact.plain) for fact in case.held)
 
 
 def held_quantities(case: Case, held: Sequence[Held]) -> list[Quantity]:
@@ -43,14 +53,30 @@ def _enclose(pair: tuple[str, str], case: Case) -> bool:
     return bool(clocks) and pair[0] <= min(clocks) and max(clocks) <= pair[1] + ":59"
 
 
+_NEARLY = re.compile(
+    r"\b(?:(?:shortly|just|right|soon|moments) (?:before|after)|about|around|roughly|towards?) "
+    r"(?P<time>\d\d:\d\d)(?!:?\d)",
+    re.IGNORECASE,
+)
+NEAR_MINUTES = 1
+
+
+def _is_near(time: str, held: set[str]) -> bool:
+    """True for a time that is only said about, within a minute of one that the facts have."""
+    minutes = 60 * int(time[:2]) + int(time[3:])
+    known = [60 * int(one[:2]) + int(one[3:5]) for one in held]
+    return any(abs(minutes - one) <= NEAR_MINUTES for one in known)
+
+
 def times_stand_in_facts(case: Case) -> str | None:
     """Every time of day stands in the facts."""
     held = {time for fact in case.held for time in fact.times}
     around = {time for pair in _BETWEEN.findall(case.claim.plain) if _enclose(pair, case) for time in pair}
+    near = {match["time"] for match in _NEARLY.finditer(case.claim.plain) if _is_near(match["time"], held)}
     wrong = [
         time
         for time in case.claim.times
-        if time not in held | around and not any(known.startswith(time + ":") for known in held)
+        if time not in held | around | near and not any(known.startswith(time + ":") for known in held)
     ]
     return f"the time {wrong[0]} does not stand in what it cites" if wrong else None
 
@@ -69,6 +95,7 @@ _WHOLE = re.compile(
     r"\b([1-9]\d*)(?:/| of )\1\b|replicas\W?0\b|\b0 replicas|no endpoints|replicas=(\d+) (?:.* )?(?:ready|"
     r"available|updated|unavailable) replicas=\2\b"
 )
+_ALL_OF = re.compile(r"\b([1-9]\d*) of \1\b")
 _NONE = re.compile(
     r"(?<!restart count)(?<!exit code)\W0\b(?![.\d/])|\b(?:no|none|not found|forbidden|error creating)\b|"
     r"\btime ?out\b|\btimed out\b|\bdeadline\b"
@@ -80,6 +107,9 @@ _PART = re.compile(r"(?<!updated )(?<!ready )(?<!available )replicas=(\d+)\b.*?\
 def whole_is_whole(case: Case) -> str | None:
     """It says `all` only where the facts do."""
     found = _ALL.search(_SHARE_OF.sub(" ", case.claim.spread))
+    counted_all = {number for fact in case.held for number in _ALL_OF.findall(fact.item.text)}
+    if found and found[0].startswith("none") and counted_all & set(re.findall(r"\d+", found[0])):
+        return f"it says {found[0]!r}, and what it cites has all of them"
     if found and found[0].startswith(("no", "any")) and any(_NONE.search(fact.item_spread) for fact in case.held):
         return None
     if found and re.search(r"(?<!not )(?<!un)\b(?:ready|available|up)\b", case.claim.spread[found.end() :]):

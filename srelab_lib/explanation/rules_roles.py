@@ -23,8 +23,29 @@ _ANSWERS = (
     r"^ (?:did|does|has|had|was|could|failed|never)(?: not| never| to)* (?:answer|respond|repl)\w*|"
     r"^,? (?:which )?(?:answers|answered|refuses|refused|rejects|rejected|turns|turned) (?:it|its|them|their)\b"
 )
+_ASKED = re.compile(r"://([a-z][a-z0-9-]*)(?=[:/.\s\"]|$)")
+"""The host of an address, whether or not any fact is of it."""
 _BEFORE, _AFTER = re.compile(_CALLED, re.IGNORECASE), re.compile(_CALLS, re.IGNORECASE)
 _ANSWER = re.compile(_ANSWERS, re.IGNORECASE)
+
+
+_ENV_OF = re.compile(r"^environment variable (?P<name>\S+) of container (?P<container>\S+)")
+
+
+def settings_are_of_their_object(case: Case) -> str | None:
+    """`APP_RELEASE of registry`, `revision 2 of Deployment forge-pg`: the change is of that object."""
+    for fact in (one for one in case.held if one.item.kind == "change"):
+        edit, own = _ENV_OF.search(fact.item.text), workload_of(fact.item.object)
+        settings = ["revision \\d+", *([re.escape(edit["name"])] if edit else [])]
+        hosts = set(_ASKED.findall(fact.item.text))
+        for name in sorted((case.names.objects | hosts) - {own, edit["container"] if edit else own}):
+            place = rf"(?:of|in|on) (?:the )?(?:container |Deployment )?{re.escape(name)}(?![\w-])"
+            named = rf"\b(?:{'|'.join(settings)}) {place}"
+            others = [one for one in case.held if one is not fact and workload_of(one.item.object) == name]
+            told = any(re.search("|".join(settings), one.item.text) for one in others)
+            if not told and name not in fact.item.object and re.search(named, case.claim.plain):
+                return f"it says of {name} what was changed of {own}"
+    return None
 
 
 def caller_calls(case: Case) -> str | None:
@@ -33,6 +54,8 @@ def caller_calls(case: Case) -> str | None:
     for fact, other in logs:
         writer = workload_of(fact.item.object)
         for name, wrong in ((writer, (_BEFORE, _ANSWER)), (other, (None, _AFTER))):
+            if name == other and any(workload_of(one.item.object) == other for one in case.held):
+                continue  # what it logs itself is cited, too
             if not any(one == name for _, one in logs if one != other) and _stands(name, case.claim.plain, *wrong):
                 return f"it has {name} where the log has {writer} call {other}"
     return None
@@ -40,7 +63,8 @@ def caller_calls(case: Case) -> str | None:
 
 def _named_by(fact: Held, case: Case) -> list[str]:
     writer = workload_of(fact.item.object)
-    return [other for one, other in sorted(case.names.calls) if one == writer and mentions(other, fact.item.text)]
+    known = {other for one, other in case.names.calls if one == writer and mentions(other, fact.item.text)}
+    return sorted(known | {host for host in _ASKED.findall(fact.item.text) if host != writer})
 
 
 def _stands(name: str, text: str, before: re.Pattern[str] | None, after: re.Pattern[str]) -> bool:

@@ -47,7 +47,7 @@ _REWRITTEN = (
         "in time",
     ),
     (re.compile(r"\btime ?out (?:that |which )?(?:had |has )?expired\b|\bexpired time ?out\b"), "timed out"),
-    (re.compile(r"\brais(?:es|ed|ing) (?=(?:an? |the )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?)\b)"), "threw "),
+    (re.compile(r"\brais(?:es|ed|ing) (?=(?:an? |the |its )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?)\b)"), "threw "),
     (re.compile(r"\brais(?:es|ed|ing) (?=[\"`'])"), "threw "),
     (
         re.compile(
@@ -85,6 +85,7 @@ _REWRITTEN = (
     (re.compile(r"\bno route (?=(?:failure|error)s?\b)"), "route "),
     (re.compile(r"\b(certificates?(?: [\w·]+){0,4}?) (?:(?:has|have|had) )?r[ua]n(?:s)? out\b(?! of)"), r"\1 expired"),
     (re.compile(r"\bcut off(?= by\b)"), "ended"),
+    (re.compile(r"\b(?:d(?:ie[sd]?|ying)|killed) (?:of|for) (?:(?:lack|want) of )?memory\b"), "was oom killed"),
 )
 """Phrases whose words would mislead one by one."""
 _SENTENCE = re.compile(r"(?<=[a-z)\"%\d])(?:[.;!?]\s+|:\s+(?=[A-Za-z]))")
