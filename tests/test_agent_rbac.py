@@ -29,6 +29,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 LISTED_IN_DEFAULT = {
     *("configmaps", "events", "limitranges", "persistentvolumeclaims", "pods", "resourcequotas"),
     *("serviceaccounts", "services", "daemonsets.apps", "deployments.apps", "replicasets.apps", "statefulsets.apps"),
+    "controllerrevisions.apps",
     *("horizontalpodautoscalers.autoscaling", "cronjobs.batch", "jobs.batch", "endpointslices.discovery.k8s.io"),
     *("ingresses.networking.k8s.io", "networkpolicies.networking.k8s.io", "poddisruptionbudgets.policy"),
     *("rolebindings.rbac.authorization.k8s.io", "roles.rbac.authorization.k8s.io"),

@@ -12,7 +12,7 @@ import pandas as pd
 from srelab_lib.model import TimeWindow
 from srelab_lib.signals.edits import Row, time_of, within
 from srelab_lib.signals.frames import frame
-from srelab_lib.signals.object_edits import object_edits
+from srelab_lib.signals.object_edits import NOT_KNOWN, object_edits
 from srelab_lib.signals.ownership import Owners, RawByKind
 from srelab_lib.signals.rollouts import rebuilt_images, rollouts
 from srelab_lib.signals.scaling import scalings
@@ -45,8 +45,15 @@ def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: D
         *object_edits(raw, window),
     ]
     rows = [*(_with_commit(row, deployed) for row in rows), *_synced(deployed, window)]
+    rows = [row for row in rows if not (row["text"].endswith(NOT_KNOWN) and _rolled_out(row, rows))]
     rows.sort(key=lambda row: (row["time"], row["object"], row["field"]))
     return frame("changes", rows)
+
+
+def _rolled_out(write: Row, rows: Sequence[Row]) -> bool:
+    """Whether a rollout tells what a write changed of which no more is known than when it was."""
+    own = [row for row in rows if row["object"] == write["object"] and row.get("revision")]
+    return any(abs(row["time"] - write["time"]) <= _SLACK for row in own)
 
 
 def _with_commit(row: Row, deployed: Deployed) -> Row:

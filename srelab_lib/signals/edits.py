@@ -23,6 +23,8 @@ Row = dict[str, Any]
 """A row of `changes`."""
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+APPLIES = "kubectl-client-side-apply"
+"""Who writes that: what differs from it has been written by others since."""
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 # Controllers, which write what others have decided.

@@ -6,9 +6,21 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from srelab_lib.model import TimeWindow
-from srelab_lib.signals.edits import RESTARTED_AT, Edit, Row, applied, content, drift, edits_of, time_of, within
+from srelab_lib.signals.edits import (
+    APPLIES,
+    RESTARTED_AT,
+    Edit,
+    Row,
+    applied,
+    content,
+    drift,
+    edits_of,
+    time_of,
+    within,
+)
 from srelab_lib.signals.flatten import Flat, flatten, shortened
 from srelab_lib.signals.ownership import Raw, RawByKind, ref_of
+from srelab_lib.signals.rollouts import CONTROLLED, keeps_revisions
 from srelab_lib.signals.spec_diff import difference, kept
 from srelab_lib.signals.versions import VersionClock, last_known_write
 
@@ -18,8 +30,8 @@ _NOT_EDITED = frozenset(
 )
 _DEFAULTS = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
 _TEMPLATES = ("spec.template.spec.", "spec.jobTemplate.spec.template.spec.")
-_WITHOUT_REPLICASETS = frozenset({"StatefulSet", "DaemonSet"})
 _MAX_COMMAND = 160
+NOT_KNOWN = "(which value changed is not known)"
 _MAX_FIELDS = 12
 """Rows for one edit; more are counted in the last one."""
 _UNSEEN = timedelta(seconds=5)
@@ -34,9 +46,9 @@ def object_edits(raw: RawByKind, window: TimeWindow) -> Iterator[Row]:
             meta = item.get("metadata") or {}
             if not meta.get("ownerReferences") and (kind, meta.get("name")) not in _DEFAULTS:
                 yield from _lifetime(kind, item, window)
-                yield from _edited(kind, item, window)
-                yield from _restarted(kind, item, window)
-                yield from _unseen(kind, item, window, clock)
+                yield from _edited(kind, item, window, raw)
+                yield from () if keeps_revisions(kind, raw) else _restarted(kind, item, window)
+                yield from _unseen(kind, item, window, clock, raw)
 
 
 def _lifetime(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
@@ -78,21 +90,22 @@ def _came_as(item: Raw) -> Flat:
     return flatten(applied(item) or content(item))
 
 
-def _edited(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
+def _edited(kind: str, item: Raw, window: TimeWindow, raw: RawByKind) -> Iterator[Row]:
     """One row for each field that was written after the creation, as far as it is known which."""
     old = {path: was for path, (was, _) in drift(item).items()}
     for edit in edits_of(item):
-        fields = {path: now for path, now in edit.values.items() if not _elsewhere(kind, path)}
+        fields = {path: now for path, now in edit.values.items() if not _elsewhere(kind, path, raw)}
         if not fields or not within(edit.time, window):
             continue
-        written = fields if edit.exact or len(fields) == 1 else {path: fields[path] for path in fields if path in old}
+        drifted = {} if edit.manager == APPLIES else {path: fields[path] for path in fields if path in old}
+        written = fields if edit.exact or len(fields) == 1 else drifted
         rows = [_field(kind, item, edit.time, path, old.get(path), now, edit.manager) for path, now in written.items()]
         yield from _bounded(rows) or [_written_again(kind, item, edit, fields)]
 
 
-def _elsewhere(kind: str, path: str) -> bool:
-    """ReplicaSets know the old template of a Deployment, and events the old number of replicas."""
-    return path == "spec.replicas" or (kind == "Deployment" and path.startswith("spec.template."))
+def _elsewhere(kind: str, path: str, raw: RawByKind) -> bool:
+    """Revisions know the old template of a workload, and events the old number of replicas."""
+    return path == "spec.replicas" or (path.startswith("spec.template.") and keeps_revisions(kind, raw))
 
 
 def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new: str | None, manager: str) -> Row:
@@ -116,7 +129,7 @@ def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new
 
 def _written_again(kind: str, item: Raw, edit: Edit, fields: Mapping[str, str]) -> Row:
     """The manager owns all of these fields, which does not tell which of them it changed."""
-    text = f"{_named(kind, item)} written again by {edit.manager} (which value changed is not known)"
+    text = f"{_named(kind, item)} written again by {edit.manager} {NOT_KNOWN}"
     return _row(kind, item, edit.time, shortened(", ".join(fields)), None, None, text)
 
 
@@ -124,15 +137,17 @@ def _restarted(kind: str, item: Raw, window: TimeWindow) -> Iterator[Row]:
     """A restart by `kubectl rollout restart`, of what has no ReplicaSets to tell of it."""
     meta = (((item.get("spec") or {}).get("template") or {}).get("metadata")) or {}
     time = time_of((meta.get("annotations") or {}).get(RESTARTED_AT))
-    if kind in _WITHOUT_REPLICASETS and within(time, window):
+    if kind in CONTROLLED and within(time, window):
         text = f"{_named(kind, item)} restarted"
         yield _row(kind, item, time, f"annotations[{RESTARTED_AT}]", None, None, text, rollout=True)
 
 
-def _unseen(kind: str, item: Raw, window: TimeWindow, clock: VersionClock) -> Iterator[Row]:
+def _unseen(kind: str, item: Raw, window: TimeWindow, clock: VersionClock, raw: RawByKind) -> Iterator[Row]:
     """A write that only removed something: no manager owns what is not there."""
     time, known = clock.written_after(item), last_known_write(item)
-    removed = [(path, was) for path, (was, now) in drift(item).items() if now is None and not _elsewhere(kind, path)]
+    removed = [
+        (path, was) for path, (was, now) in drift(item).items() if now is None and not _elsewhere(kind, path, raw)
+    ]
     if time is None or known is None or not removed:
         return
     time = time if time > known + _UNSEEN else known

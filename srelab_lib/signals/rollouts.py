@@ -1,11 +1,11 @@
-"""Rollouts of Deployments: which revision came when, and how its pods differ from those of the revision before."""
+"""Rollouts: which revision came when, and how its pods differ from those of the revision before."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from srelab_lib.model import TimeWindow, spoken
@@ -13,6 +13,9 @@ from srelab_lib.signals.edits import RESTARTED_AT, Row, edits_of, time_of, withi
 from srelab_lib.signals.ownership import Owners, Raw, RawByKind, ref_of
 from srelab_lib.signals.spec_diff import Difference, diff_specs
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+CONTROLLED = frozenset({"StatefulSet", "DaemonSet"})
+"""What has ControllerRevisions, and no ReplicaSets."""
 _REVISION = "deployment.kubernetes.io/revision"
 _HISTORY = "deployment.kubernetes.io/revision-history"
 _RESTARTED = f"annotations[{RESTARTED_AT}]"
@@ -35,31 +38,46 @@ class Scaling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revision:
-    """One revision of a Deployment, and when it was rolled out."""
+    """One revision of a workload, and when it was rolled out.
+
+    Attributes:
+        number: as the controller counts.
+        keeper: the ReplicaSet or ControllerRevision that has its pod template.
+        time: None where nothing says when.
+        back: where it was rolled back to: the number that it had first, or that it is an earlier one; empty when new.
+    """
 
     number: int
-    replicaset: Raw
+    keeper: Raw
     time: datetime | None
+    back: str
 
     @property
     def name(self) -> str:
-        """The name of its ReplicaSet."""
-        return str(self.replicaset["metadata"]["name"])
+        """The name of what has its pod template."""
+        return str(self.keeper["metadata"]["name"])
 
 
 def rollouts(raw: RawByKind, owned: Owners, window: TimeWindow) -> list[Row]:
     """Rows of `changes`: one for each field of the pod template that a rollout in the window altered."""
     rows: list[Row] = []
-    for deployment in raw.get("Deployment") or ():
-        for before, after in pairwise(_revisions(deployment, raw, owned)):
-            if within(after.time, window):
-                rows += _rows(ref_of("Deployment", deployment), before, after)
+    for kind, revisions in (("Deployment", _revisions), ("StatefulSet", _kept), ("DaemonSet", _kept)):
+        for item in raw.get(kind) or ():
+            ref = ref_of(kind, item)
+            for before, after in pairwise(revisions(ref, item, raw, owned)):
+                if within(after.time, window):
+                    rows += _rows(ref, before, after)
     return rows
+
+
+def keeps_revisions(kind: str, raw: RawByKind) -> bool:
+    """Whether `rollouts` tells what was altered in the pod templates of this kind."""
+    return kind == "Deployment" or (kind in CONTROLLED and "ControllerRevision" in raw)
 
 
 def latest_revision(deployment: Raw, raw: RawByKind, owned: Owners) -> Revision | None:
     """The revision that the Deployment has now."""
-    return next(reversed(_revisions(deployment, raw, owned)), None)
+    return next(reversed(_revisions(ref_of("Deployment", deployment), deployment, raw, owned)), None)
 
 
 def scaling_events(events: Sequence[Raw]) -> Iterator[Scaling]:
@@ -79,9 +97,32 @@ def scaling_events(events: Sequence[Raw]) -> Iterator[Scaling]:
             )
 
 
-def _revisions(deployment: Raw, raw: RawByKind, owned: Owners) -> list[Revision]:
+def _kept(ref: str, item: Raw, raw: RawByKind, owned: Owners) -> list[Revision]:
+    """The revisions of a StatefulSet or DaemonSet, by age. One that comes back gets a new number, and no new age."""
+    own = [one for one in raw.get("ControllerRevision") or () if owned.top(ref_of("ControllerRevision", one)) == ref]
+    aged = sorted(own, key=_created)
+    found = [Revision(number=n, keeper=one, time=_created(one), back="") for n, one in enumerate(aged, 1)]
+    latest = max(own, key=_number, default=None)
+    if latest is None or latest is aged[-1]:
+        return [replace(revision, number=_number(revision.keeper)) for revision in found]
+    time = next(reversed(_template_edits(item)), None)
+    return [*found, Revision(number=_number(latest), keeper=latest, time=time, back="an earlier one")]
+
+
+def _number(keeper: Raw) -> int:
+    return int(keeper.get("revision") or 0)
+
+
+def _created(keeper: Raw) -> datetime:
+    return time_of(keeper["metadata"].get("creationTimestamp")) or _NEVER
+
+
+def _template_edits(item: Raw) -> list[datetime]:
+    return [edit.time for edit in edits_of(item) if any("template" in field for field in edit.values)]
+
+
+def _revisions(ref: str, deployment: Raw, raw: RawByKind, owned: Owners) -> list[Revision]:
     """All revisions that are still known, by number. A ReplicaSet that was rolled back to stands for several."""
-    ref = ref_of("Deployment", deployment)
     own = [item for item in raw.get("ReplicaSet") or () if owned.top(ref_of("ReplicaSet", item)) == ref]
     numbered = sorted(((number, item) for item in own for number in _numbers(item)), key=lambda pair: pair[0])
     told = [event for event in scaling_events(raw.get("Event") or ()) if event.deployment == ref]
@@ -89,7 +130,9 @@ def _revisions(deployment: Raw, raw: RawByKind, owned: Owners) -> list[Revision]
     for number, item in numbered:
         latest = number == numbered[-1][0]
         time = _time(deployment, item, found, told, latest=latest)
-        found.append(Revision(number=number, replicaset=item, time=time))
+        first = min(_numbers(item))
+        back = str(first) if found and found[-1].keeper is not item and first < found[-1].number else ""
+        found.append(Revision(number=number, keeper=item, time=time, back=back))
     return found
 
 
@@ -114,7 +157,7 @@ def _time(
     if created >= before:
         return _emptied(deployment, earlier[-1], created, told) or created
     name = replicaset["metadata"]["name"]
-    edits = [edit.time for edit in edits_of(deployment) if any("template" in field for field in edit.values)]
+    edits = _template_edits(deployment)
     ups = [event.time for event in told if event.replicaset == name and event.up]
     times = [time for time in (edits if latest else []) + sorted(ups) if time > before]
     return times[0] if times else None
@@ -129,14 +172,13 @@ def _emptied(deployment: Raw, before: Revision, created: datetime, told: Sequenc
 
 
 def _rows(ref: str, before: Revision, after: Revision) -> list[Row]:
-    first = min(_numbers(after.replicaset))
-    back = str(first) if after.replicaset is not before.replicaset and first < before.number else ""
-    differences = diff_specs(_template(before.replicaset), _template(after.replicaset)) or [_NOTHING]
-    return [_row(ref, after, item, back) for item in differences]
+    differences = diff_specs(_template(before.keeper), _template(after.keeper)) or [_NOTHING]
+    return [_row(ref, after, item) for item in differences]
 
 
-def _template(replicaset: Raw) -> Raw:
-    template = (replicaset.get("spec") or {}).get("template") or {}
+def _template(keeper: Raw) -> Raw:
+    spec = keeper.get("spec") or (keeper.get("data") or {}).get("spec") or {}
+    template = spec.get("template") or {}
     meta = template.get("metadata") or {}
     return {**(template.get("spec") or {}), "labels": meta.get("labels"), "annotations": meta.get("annotations")}
 
@@ -144,9 +186,11 @@ def _template(replicaset: Raw) -> Raw:
 _NOTHING = Difference(field="template", old=None, new=None, text="pods replaced without a difference in their spec")
 
 
-def _row(ref: str, revision: Revision, item: Difference, back: str) -> Row:
-    text = f"Deployment {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED else item.text
-    named = f"revision {revision.number}" + (f", rolled back to revision {back}" if back else "")
+def _row(ref: str, revision: Revision, item: Difference) -> Row:
+    kind, back = ref.partition("/")[0], revision.back
+    text = f"{kind} {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED else item.text
+    was = f"revision {back}" if back.isdecimal() else back
+    named = f"revision {revision.number}" + (f", rolled back to {was}" if was else "")
     return {
         "time": revision.time, "kind": "rollout", "object": ref, "field": item.field, "old": item.old, "new": item.new,
         "text": f"{text} ({named})", "revision": str(revision.number), "rolled_back_to": back,

@@ -47,6 +47,20 @@ def read_objects(kubernetes: KubernetesClient, namespace: str, *, progress: Call
     _check_namespace(kubernetes, namespace)
     resources = [item for item in RESOURCES if not (item.params and namespace == NODE_EVENTS_NAMESPACE)]
     deadline = Deadline(LIST_SECONDS)
+    by_kind, missing = _read_all(kubernetes, [item for item in resources if not item.of], namespace, deadline)
+    there = {kind for kind, items in by_kind.items() if items}
+    further, also_missing = _read_all(kubernetes, [item for item in resources if item.of & there], namespace, deadline)
+    by_kind |= further
+    for kind in ("Pod", "Event", "Node"):
+        if kind in by_kind:
+            progress(f"{kind.lower()}s: {len(by_kind[kind])}")
+    _check_content(kubernetes, namespace, by_kind)
+    return Objects(by_kind=by_kind, missing=(*missing, *also_missing))
+
+
+def _read_all(
+    kubernetes: KubernetesClient, resources: Sequence[Resource], namespace: str, deadline: Deadline
+) -> tuple[RawByKind, list[Missing]]:
     with ThreadPoolExecutor(WORKERS) as pool:
         answers = list(pool.map(lambda item: _read(kubernetes, item, namespace, deadline), resources))
     _check_any(resources, answers)
@@ -55,12 +69,7 @@ def read_objects(kubernetes: KubernetesClient, namespace: str, *, progress: Call
         if isinstance(answer, Listing):
             kept = [item for item in answer.items if _belongs(resource.kind, item, namespace)]
             by_kind[resource.kind] = by_kind.get(resource.kind, []) + kept
-    for kind in ("Pod", "Event", "Node"):
-        if kind in by_kind:
-            progress(f"{kind.lower()}s: {len(by_kind[kind])}")
-    missing = [item for pair in zip(resources, answers, strict=True) if (item := _missing(*pair)) is not None]
-    _check_content(kubernetes, namespace, by_kind)
-    return Objects(by_kind=by_kind, missing=tuple(missing))
+    return by_kind, [item for pair in zip(resources, answers, strict=True) if (item := _missing(*pair)) is not None]
 
 
 def _read(
@@ -125,7 +134,7 @@ def _deploys_to(application: Raw, namespace: str) -> bool:
 def _check_any(resources: Sequence[Resource], answers: Sequence[Listing | SourceError]) -> None:
     """A server that answers nothing, or to which we are nobody, is an error and no degraded report."""
     errors = [answer for answer in answers if isinstance(answer, SourceError)]
-    if len(errors) == len(resources):
+    if errors and len(errors) == len(resources):
         first = errors[0]
         if not isinstance(first, ApiError) or first.status == 401:
             raise first

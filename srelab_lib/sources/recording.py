@@ -27,6 +27,7 @@ from srelab_lib.sources.prometheus_service import LAB_PROMETHEUS, Address
 from srelab_lib.sources.range_queries import rate_seconds
 from srelab_lib.sources.recording_git import git_exchanges
 from srelab_lib.sources.recording_logs import ContainerRef, fitted, logs_of, name_of, read_log
+from srelab_lib.sources.replay_http import NOT_RECORDED
 from srelab_lib.sources.resources import RESOURCES
 
 WORKERS = 8
@@ -109,7 +110,10 @@ class _Recorder:
         try:
             return Exchange(path=path, params=params, body=read())
         except ApiError as error:
-            return Exchange(path=path, params=params, status=error.status, body=_body(error))
+            body = _body(error)
+            if isinstance(body, dict) and body.get("reason") == NOT_RECORDED:
+                return None  # said by a recording; so will the recording of it
+            return Exchange(path=path, params=params, status=error.status, body=body)
         except SourceError as error:
             self.cut.append(f"{path}: not recorded: {error.message}")
             return None

@@ -23,6 +23,7 @@ class Resource:
         deciding: true when a whole kind of fault cannot be ruled out without it.
         params: selectors.
         home: the namespace to read where all of them are refused.
+        of: kinds without whose objects there are none of this one, and none are asked for.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Resource:
     deciding: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
     home: str = ""
+    of: frozenset[str] = frozenset()
 
     @property
     def namespaced(self) -> bool:
@@ -69,6 +71,12 @@ RESOURCES: tuple[Resource, ...] = (
     _in("apps/v1", "replicasets", "ReplicaSet", "revisions: what a rollout changed, and refused pods", deciding=True),
     _in("apps/v1", "statefulsets", "StatefulSet", "what should run, and rollouts", deciding=True),
     _in("apps/v1", "daemonsets", "DaemonSet", "what should run, and rollouts", deciding=True),
+    Resource(
+        kind="ControllerRevision",
+        path="/apis/apps/v1/namespaces/{namespace}/controllerrevisions",
+        matters="what a rollout of a StatefulSet or DaemonSet changed",
+        of=frozenset({"StatefulSet", "DaemonSet"}),
+    ),
     _in("batch/v1", "jobs", "Job", "failed Jobs", deciding=True),
     _in("batch/v1", "cronjobs", "CronJob", "failed or suspended CronJobs", deciding=True),
     _in("v1", "services", "Service", "selectors and ports that match nothing", deciding=True),
