@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from srelab_lib.diagnosis.causality import TIER, can_cause
 from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Change, Fact, Finding, split_ref, spoken
+from srelab_lib.signals.object_edits import NOT_KNOWN
 
 _NO_TIES = Ties()
 _SEEN_BY_CALLERS = frozenset({"exception_storm", "slow_dependency"})
@@ -55,6 +56,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "oom_killed": r"limits?\.?memory|memory.limit|resources|command|args|env|image",
     "insufficient_memory": r"memory|resources|replicas",
     "insufficient_cpu": r"cpu|resources|replicas",
+    "insufficient_extended_resource": r"resources|replicas",
     "cpu_throttled": r"cpu|resources|env|image",
     "image_not_found": r"image",
     "image_never_pull": r"image",
@@ -274,7 +276,7 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = _N
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
         and (
-            (pattern.search(change.field) and not _only_came(change, finding))
+            ((pattern.search(change.field) or change.text.endswith(NOT_KNOWN)) and not _only_came(change, finding))
             or (is_task(change) and change.time <= finding.since)
         )
         and _touches(change, finding)

@@ -21,6 +21,7 @@ Deployed = Sequence[Mapping[str, Any]]
 
 _SLACK = timedelta(seconds=10)
 """Between a sync and the ReplicaSet that follows from it, and between the clocks of their controllers."""
+_AT_ONCE = timedelta(seconds=2)
 _ENDING = timedelta(seconds=90)
 """With strategy Recreate the ReplicaSet comes when the old pods have ended, each with a grace period of its own."""
 _WORD = r"[\w./-]*\w"
@@ -51,9 +52,9 @@ def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: D
 
 
 def _rolled_out(write: Row, rows: Sequence[Row]) -> bool:
-    """Whether a rollout tells what a write changed of which no more is known than when it was."""
-    own = [row for row in rows if row["object"] == write["object"] and row.get("revision")]
-    return any(abs(row["time"] - write["time"]) <= _SLACK for row in own)
+    """Whether what followed at once tells what a write changed, of which no more is known than when it was."""
+    own = [row for row in rows if row["object"] == write["object"] and (row["old"] or row["new"])]
+    return any(abs(row["time"] - write["time"]) <= _AT_ONCE for row in own)
 
 
 def _with_commit(row: Row, deployed: Deployed) -> Row:

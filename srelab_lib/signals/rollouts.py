@@ -67,7 +67,26 @@ def rollouts(raw: RawByKind, owned: Owners, window: TimeWindow) -> list[Row]:
             for before, after in pairwise(revisions(ref, item, raw, owned)):
                 if within(after.time, window):
                     rows += _rows(ref, before, after)
+    for item in raw.get("CronJob") or ():
+        rows += _of_runs(item, raw, owned, window)
     return rows
+
+
+def _of_runs(cronjob: Raw, raw: RawByKind, owned: Owners, window: TimeWindow) -> Iterator[Row]:
+    """How the Jobs of a CronJob differ from those before its last write."""
+    ref, edits = ref_of("CronJob", cronjob), edits_of(cronjob)
+    runs = sorted((one for one in raw.get("Job") or () if owned.top(ref_of("Job", one)) == ref), key=_created)
+    for before, after in pairwise(runs):
+        time = next((edit.time for edit in reversed(edits) if _created(before) < edit.time <= _created(after)), None)
+        for item in diff_specs(_pods_of(before), _pods_of(after)) if within(time, window) else ():
+            yield {
+                "time": time, "kind": "rollout", "object": ref, "field": item.field, "old": item.old, "new": item.new,
+                "text": f"{item.text} (CronJob {ref.rpartition('/')[2]})",
+            }  # fmt: skip
+
+
+def _pods_of(job: Raw) -> Raw:
+    return dict(((job.get("spec") or {}).get("template") or {}).get("spec") or {})
 
 
 def keeps_revisions(kind: str, raw: RawByKind) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from srelab_lib.model import TimeWindow, object_ref
-from srelab_lib.signals.edits import Row, drift, time_of, within
+from srelab_lib.signals.edits import Row, drift, edits_of, time_of, within
 from srelab_lib.signals.ownership import Owners, Raw, RawByKind, ref_of
 from srelab_lib.signals.rollouts import Scaling, latest_revision, scaling_events
 from srelab_lib.signals.spec_diff import difference
 
-_ORDINAL = re.compile(r"delete Pod \S+-(\d+) in StatefulSet (\S+) successful")
+_ORDINAL = re.compile(r"(create|delete) Pod \S+-(\d+) in StatefulSet (\S+) successful")
+_FOLLOWS = 60.0
+"""Seconds from a write to the pods that it brings, one after the other."""
 _ROLLING = timedelta(seconds=60)
 """Another ReplicaSet that is scaled this near in time means that a rollout was going on."""
 
@@ -61,16 +63,31 @@ def _was_scaled(item: Raw) -> bool:
 
 
 def _statefulset(item: Raw, events: Sequence[Raw], window: TimeWindow) -> Iterator[Row]:
-    """Pods with an ordinal that is no longer wanted were deleted."""
+    """Pods with an ordinal that is no longer wanted were deleted, or the highest ones came after a write."""
     name, now = item["metadata"]["name"], int((item.get("spec") or {}).get("replicas", 1))
-    gone: list[tuple[int, datetime]] = []
+    told: dict[str, list[tuple[int, datetime]]] = {"create": [], "delete": []}
     for event in events:
         match = _ORDINAL.search(event.get("message") or event.get("note") or "")
         time = time_of(event.get("lastTimestamp") or event.get("eventTime"))
-        if match and match[2] == name and int(match[1]) >= now and time and within(time, window):
-            gone.append((int(match[1]), time))
+        if match and match[3] == name and time and within(time, window):
+            told[match[1]].append((int(match[2]), time))
+    ref, gone = ref_of("StatefulSet", item), [one for one in told["delete"] if one[0] >= now]
     if gone:
-        yield _row(min(time for _, time in gone), ref_of("StatefulSet", item), str(max(gone)[0] + 1), str(now))
+        yield _row(min(time for _, time in gone), ref, str(max(gone)[0] + 1), str(now))
+    elif not told["delete"]:
+        came = [one for one in told["create"] if any(0 <= _seconds(one[1] - at) <= _FOLLOWS for at in _writes(item))]
+        lowest = min((ordinal for ordinal, _ in came), default=0)
+        if lowest and {ordinal for ordinal, _ in came} == set(range(lowest, now)):
+            yield _row(min(time for _, time in came), ref, str(lowest), str(now))
+
+
+def _writes(item: Raw) -> list[datetime]:
+    """When it was written after its creation; the scale subresource leaves no time."""
+    return [edit.time for edit in edits_of(item)]
+
+
+def _seconds(span: timedelta) -> float:
+    return span.total_seconds()
 
 
 def _autoscaled(event: Raw, autoscalers: Sequence[Raw], window: TimeWindow) -> Iterator[Row]:

@@ -32,6 +32,7 @@ HOST_KEYS = (
 )
 """Last words of names of settings whose value is a host."""
 
+_ORDINAL = re.compile(r"-\d+$")
 _EPHEMERAL = 32768
 """From here on up a port is that of a client, and its address not one that was called."""
 _HOST_OPTION = re.compile(r"(?<!\S)(?:-h|-H|--host(?:name)?)(?:[ =]|(?<=-h))[\"']?(?P<host>[A-Za-z][\w.-]*)")
@@ -98,6 +99,12 @@ class Reference:
     configmap: str = ""
 
 
+def is_pod(host: str) -> bool:
+    """`web-0.web`: one pod of a StatefulSet, which has a name as long as it is ready."""
+    first, _, rest = host.partition(".")
+    return bool(rest) and _ORDINAL.search(first) is not None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Net:
     """The namespace as its network sees it."""
@@ -132,8 +139,10 @@ class Net:
         return "elsewhere" if other or parts[-1] in self.namespaces else "external"
 
     def local_name(self, host: str) -> str | None:
-        """`web`, `web.ns`, `web.ns.svc`, `web.ns.svc.cluster.local` -> `web`; None for any other host."""
+        """`web`, `web.ns`, `web.ns.svc.cluster.local`, of a StatefulSet's pod `web-0.web` -> `web`; None for others."""
         parts = host.rstrip(".").split(".")
+        if is_pod(host) and parts[1] in self.services:
+            parts = parts[1:]
         if host.replace(".", "").isdigit() or (len(parts) > 1 and parts[1] != self.namespace):
             return None
         return parts[0] if len(parts) < 3 or parts[2] == "svc" else None

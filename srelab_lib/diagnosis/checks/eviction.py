@@ -49,14 +49,16 @@ def check_evicted(s: Snapshot) -> Iterator[Finding]:
 def check_priority_preempted(s: Snapshot) -> Iterator[Finding]:
     """Events Preempted on pods, and the pods' condition DisruptionTarget with reason PreemptionByScheduler."""
     for ref, about in grouped(_events(s, "Preempted")).items():
+        winner = _winner(s, about[-1])
         yield Finding(
             fault="priority_preempted",
             object=ref,
             summary=f"pods of {spoken(ref)} had to make room for a pod of higher priority",
-            cause=_preemptor(s, about[-1]),
+            cause=_preemptor(winner, about[-1]),
             facts=one_each([*event_facts(about), *_priorities(s, ref)]),
             since=earliest(*(event["first_seen"] for event in about)),
             strength=3,
+            related=(str(winner["object"]),) if winner else (),
         )
 
 
@@ -80,11 +82,13 @@ def _nodes(pods: list[Row], about: list[Row]) -> tuple[str, ...]:
     return tuple(object_ref("Node", "", name) for name in sorted(names))
 
 
-def _preemptor(s: Snapshot, event: Row) -> str:
+def _winner(s: Snapshot, event: Row) -> Row | None:
     """Who took the place: the event names a pod by its uid, which may be of another namespace."""
     uid = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", event["message"])
-    pods = of_namespace(s, "pods")
-    winner = next((pod for pod in pods if uid and pod["uid"] == uid.group(0)), None)
+    return next((pod for pod in of_namespace(s, "pods") if uid and pod["uid"] == uid.group(0)), None)
+
+
+def _preemptor(winner: Row | None, event: Row) -> str:
     if winner is None:
         return clipped(event["message"])
     spec = winner["spec"] or {}

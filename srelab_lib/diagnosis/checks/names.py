@@ -21,7 +21,7 @@ from srelab_lib.diagnosis.checks._facts import (
 )
 from srelab_lib.diagnosis.checks._facts import rows as plain_rows
 from srelab_lib.diagnosis.checks._logs import pauses
-from srelab_lib.diagnosis.checks._services import Net, Workload, net
+from srelab_lib.diagnosis.checks._services import Net, Workload, is_pod, net
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref, spoken
 
@@ -154,9 +154,12 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
 
 
 def _of_existing(view: Net, call: Failure) -> bool:
-    """True when the name is of a Service with an address: a headless one without ready pods has none."""
-    services = [view.service(address) for address in _asked_for(view, call)]
-    return bool(services) and all(x is not None and (x.ready or x.spec.get("clusterIP") != "None") for x in services)
+    """True when the name is of a Service with an address: a headless one has those of its ready pods."""
+    asked = [(address, view.service(address)) for address in _asked_for(view, call)]
+    return bool(asked) and all(
+        one is not None and (one.spec.get("clusterIP") != "None" or (one.ready and not is_pod(address.host)))
+        for address, one in asked
+    )
 
 
 def _asked_for(view: Net, call: Failure) -> list[Address]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from srelab_lib.diagnosis.checks._evident import failed_calls
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     clipped,
     earliest,
+    of_namespace,
     one_each,
     quoted,
     raw_objects,
@@ -70,6 +72,40 @@ def check_node_cordoned(s: Snapshot) -> Iterator[Finding]:
             since=earliest(*(entry.since for entry, _ in items)),
             strength=3,
             related=(ref, *refs[1:]),
+        )
+
+
+def check_daemonset_nowhere(s: Snapshot) -> Iterator[Finding]:
+    """DaemonSets' status.desiredNumberScheduled 0 for want of a node, where callers fail or it was edited just now.
+
+    Nobody schedules such a pod, so no event tells of it.
+    """
+    nodes = list(raw_objects(s, "Node", namespace="").values())
+    for row in (one for one in of_namespace(s, "workloads") if one["kind"] == "DaemonSet"):
+        ref, spec = str(row["ref"]), (row["template"] or {}).get("spec") or {}
+        pod, wanted = {"spec": spec}, (row["status"] or {}).get("desiredNumberScheduled")
+        if wanted != 0 or not nodes or any(fits(pod, node) for node in nodes):
+            continue
+        tainted = any(fits(pod, node, taints_aside=True) for node in nodes)
+        failed, edited = failed_calls(s, ref), (s["changes"]["object"] == ref).any()
+        if not (failed or edited):
+            continue  # parked, by labels that no node has
+        selector = ",".join(f"{key}={value}" for key, value in (spec.get("nodeSelector") or {}).items())
+        labels = selector or "that its node affinity asks for"
+        yield Finding(
+            fault="taint_untolerated" if tainted else "node_selector_unmatched",
+            object=ref,
+            summary=f"{spoken(ref)} runs on no node",
+            cause="its pods do not tolerate the nodes' taints" if tainted else f"no node has the labels {labels}",
+            facts=one_each(
+                [
+                    Fact(kind="status", object=ref, text="desiredNumberScheduled=0"),
+                    spec_fact(ref, nodeSelector=selector or None, nodes=len(nodes)),
+                    *failed,
+                ]
+            ),
+            since=earliest(*(fact.time for fact in failed)),
+            strength=3 if failed else 2,
         )
 
 
@@ -143,4 +179,4 @@ def _size(node: Node) -> dict[str, str]:
     return {key: value for key, value in allocatable.items() if key in ("cpu", "memory") or "." in key}
 
 
-CHECKS: tuple[Check, ...] = (check_unschedulable, check_node_cordoned)
+CHECKS: tuple[Check, ...] = (check_unschedulable, check_node_cordoned, check_daemonset_nowhere)
