@@ -12,6 +12,7 @@ from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Change, Fact, Finding, split_ref, spoken
 from srelab_lib.signals.object_edits import NOT_KNOWN
 
+_CALLING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
 _NO_TIES = Ties()
 _SEEN_BY_CALLERS = frozenset({"exception_storm", "slow_dependency"})
 SLACK = timedelta(seconds=90)
@@ -269,6 +270,9 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = _N
         return None
     pattern = re.compile(_CHANGED_FIELD.get(finding.fault, _ANY_EDIT), re.IGNORECASE)
     objects = {finding.object, *finding.related}
+    if finding.fault == "dependency_down":
+        # Its callers are related, too, and what they were told takes nobody else down.
+        objects = {ref for ref in objects if ref == finding.object or split_ref(ref)[0] not in _CALLING}
     objects |= {ref for one in objects for ref in ties.reads.get(one, ())}
     fitting = [
         change

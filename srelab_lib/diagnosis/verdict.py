@@ -7,7 +7,7 @@ from datetime import datetime
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
-from srelab_lib.model import Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
+from srelab_lib.model import Change, Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
 
 MOST_FAIL = 0.5
 MAX_HURT = 2
@@ -84,15 +84,20 @@ def _because(top: Ranked) -> str:
     if change is None:
         return cause
     commit = f" (commit {change.commit[:7]})" if change.commit else ""
+    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {_named(change, top)}')}"
+
+
+def _named(change: Change, top: Ranked) -> str:
+    """What was changed, and of which object where that is another one."""
     told = change.object == top.finding.object or split_ref(change.object)[2] in change.text
-    where = "" if told else f"{spoken(change.object)}, "
-    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {where}{change.text}')}"
+    return change.text if told else f"{spoken(change.object)}, {change.text}"
 
 
 def _change_text(top: Ranked) -> str | None:
     if top.change is None:
         return None
-    return f"{top.change.text} (commit {top.change.commit})" if top.change.commit else top.change.text
+    told = _named(top.change, top)
+    return f"{told} (commit {top.change.commit})" if top.change.commit else told
 
 
 def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from srelab_lib.diagnosis.checks._facts import Row
+from srelab_lib.diagnosis.checks._facts import Row, raw_objects
 from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._once import once
-from srelab_lib.model import Snapshot
+from srelab_lib.model import Snapshot, split_ref
 
 Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "answered", "failed"]
 """How a call failed: `answered` with a status of failure; `failed` is an error that names an address and no reason."""
@@ -56,7 +56,7 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
     ),
     "timeout": (
         r"timed[ _-]?out", r"\btime-?out\b", r"[a-z]timeout(?:error|exception)?\b", r"deadline exceeded",
-        r"\bETIMEDOUT\b",
+        r"\bETIMEDOUT\b", r"\b(?:did|does) ?n[o']t (?:answer|respond|reply) (?:in time|within)\b",
     ),
     "answered": (
         answered(r"5\d\d|429"),
@@ -189,17 +189,32 @@ def failures(s: Snapshot, *kinds: Kind) -> list[Failure]:
     return [item for item in all_failures(s) if item.kind in (kinds or _NO_ANSWER)]
 
 
+_NAME = 4
+"""Letters of a Service's name that is looked for in plain words."""
 _NO_ANSWER = frozenset(_KINDS) - {"answered"}
+
+
+def _service_names(s: Snapshot) -> re.Pattern[str] | None:
+    names = sorted((name for name in raw_objects(s, "Service") if len(name) >= _NAME), key=len, reverse=True)
+    return re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, names))})(?![\w./-])") if names else None
+
+
+def _only_service(line: Row, names: re.Pattern[str] | None) -> Address | None:
+    """The one Service of the namespace that a line names as a word (`pricing did not answer`), not the writer's own."""
+    found = set(names.findall(str(line["message"]))) if names else set()
+    found.discard(split_ref(str(line["object"]))[2])
+    return Address(host=found.pop()) if len(found) == 1 else None
 
 
 @once
 def all_failures(s: Snapshot) -> tuple[Failure, ...]:
     """Failed calls of every kind, those too that were answered, or of which the words do not say how they failed."""
     groups: dict[tuple[Kind, Address | None], list[Row]] = {}
+    own = _service_names(s)
     for line in matching(s, _ANY_CALL):
         message = str(line["message"])
         kind: Kind | None = kind_of(message) or ("failed" if line["level"] in ERROR_LEVELS else None)
-        address = called(message, kind) if kind else None
+        address = (called(message, kind) or _only_service(line, own)) if kind else None
         if kind and (address or kind in _NO_ANSWER):
             groups.setdefault((kind, address), []).append(line)
     return tuple(

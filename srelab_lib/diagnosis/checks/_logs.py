@@ -104,11 +104,9 @@ class Hits:
 
 
 def pauses(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> list[timedelta]:
-    """The times between each line and the next; none where lines between them were not kept."""
+    """The times between each line and the next; where lines between them were not kept, from the first kept one on."""
     pairs = [(_time(earlier), _time(later)) for earlier, later in pairwise(lines)]
-    return [
-        timedelta() if any(earlier < hole <= later for hole in holes) else later - earlier for earlier, later in pairs
-    ]
+    return [later - max([earlier, *(hole for hole in holes if earlier < hole <= later)]) for earlier, later in pairs]
 
 
 def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequence[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from srelab_lib.diagnosis.checks._calls import Address, Failure, addresses
+from srelab_lib.diagnosis.checks._calls import Address, Failure, addresses, all_failures
 from srelab_lib.diagnosis.checks._facts import Row, live_pods, of_namespace, raw_objects
 from srelab_lib.diagnosis.checks._hidden_hosts import hidden_hosts
 from srelab_lib.diagnosis.checks._once import once
@@ -232,9 +232,8 @@ def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
 
 @once
 def ties_of(s: Snapshot) -> Ties:
-    """How the workloads of the namespace hang together, by what their definitions name."""
-    view = net(s)
-    direct = {ref: _called(view, one) - {ref} for ref, one in view.workloads.items()}
+    """How the workloads of the namespace hang together, by what their definitions name, and their failed calls."""
+    view, direct = net(s), calls_of(s)
     jobs = {job.ref: _called(view, job) for job in tasks(s)}
     return Ties(
         reads=settings_read(s),
@@ -242,6 +241,18 @@ def ties_of(s: Snapshot) -> Ties:
         shares={ref: frozenset(one for one in direct if one != ref and direct[one] & direct[ref]) for ref in direct},
         tasks={ref: frozenset(job for job in jobs if jobs[job] & direct[ref]) for ref in direct},
     )
+
+
+@once
+def calls_of(s: Snapshot) -> dict[str, set[str]]:
+    """Whom each workload calls itself: by its definition, and by its log where that names who did not answer."""
+    view = net(s)
+    direct = {ref: _called(view, one) - {ref} for ref, one in view.workloads.items()}
+    for call in all_failures(s):
+        service = view.service(call.address)
+        if call.caller in direct and service:
+            direct[call.caller] |= {one.ref for one in service.workloads} - {call.caller}
+    return direct
 
 
 def _called(view: Net, workload: Workload) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Any
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
+    api_time,
     earliest,
     event_fact,
     events,
+    in_window,
     live_containers,
     live_pods,
     one_each,
+    raw_objects,
     spec_fact,
     status_fact,
 )
@@ -35,6 +39,8 @@ class _Said:
     seen: Any
 
 
+_ALIKE = 0.75
+"""How alike two names are of which the one may have become the other."""
 _NOT_FOUND = r'(?<![\w"/]){kind} "(?P<name>[\w.-]+)" not found'
 _NO_KEY = (
     r"couldn't find key (?P<key>\S+) in {kind} (?:\S+/)?(?P<name>[\w.-]+)"
@@ -71,18 +77,29 @@ def _missing(s: Snapshot, fault: str, kind: str, form: str) -> Iterator[Finding]
         groups.setdefault((said.object, said.name, said.key), []).append(said)
     for (ref, name, key), items in sorted(groups.items()):
         target = object_ref(kind, s.namespace, name)
+        renamed = "" if key or kind != "ConfigMap" else _renamed(s, name)
         asked = [spec_fact(ref, **place) for place in places(items[0].pod["spec"] or {}, kind, name, key)]
         what = f"key {key} of {kind} {name} does not exist" if key else f"{kind} {name} does not exist"
         yield Finding(
             fault=fault,
             object=ref,
             summary=f"{spoken(ref)} cannot start its pods: {what}",
-            cause=what,
+            cause=f"{what}; ConfigMap {renamed} has come into being" if renamed else what,
             facts=one_each([*(item.fact for item in items), *asked]),
             since=earliest(*(item.seen for item in items)),
             strength=3,
-            related=(target,),
+            related=(target, *([object_ref(kind, s.namespace, renamed)] if renamed else [])),
         )
+
+
+def _renamed(s: Snapshot, name: str) -> str:
+    """A ConfigMap of nearly the missing one's name that came in the window; empty when there is none."""
+    made = {
+        other: api_time((raw.get("metadata") or {}).get("creationTimestamp"))
+        for other, raw in raw_objects(s, "ConfigMap").items()
+    }
+    new = [other for other, time in made.items() if in_window(s, time)]
+    return next(iter(difflib.get_close_matches(name, new, n=1, cutoff=_ALIKE)), "")
 
 
 def _messages(s: Snapshot, pattern: re.Pattern[str], kind: str) -> Iterator[_Said]:

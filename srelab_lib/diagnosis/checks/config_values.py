@@ -50,6 +50,7 @@ _REJECTED = re.compile(
 _UPSTREAM = re.compile(r"^\s*upstream\s+([\w.-]+)\s*\{", re.MULTILINE)
 """What nginx's configuration calls a group of servers: a name of its own, not of a host."""
 _QUOTED = re.compile(r"['\"`]([^'\"`\s]{3,80})['\"`]")
+_ONE_KEY = re.compile(r"data\[[^\]]+\]$")
 _OWN_CHANGES = ("rollout", "image")
 AFTER_EDIT = timedelta(seconds=180)
 """Mounted files reach a pod within two minutes of an edit, and a restart takes its time."""
@@ -104,6 +105,8 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
             edit = _edit(s, setting, hit.first) if hit.object == setting.workload.ref and evident(s, hit) else None
             if not edit or not edit.time or not edit.time <= hit.first <= edit.time + AFTER_EDIT:
                 continue
+            if _ONE_KEY.search(edit.text.partition(" ")[0]) and _calls_elsewhere(hit.lines[-1]["message"], edit.text):
+                continue
             said = f'the log of {spoken(hit.object)} says "{clipped(hit.lines[-1]["message"])}"'
             if not _changed_otherwise(s, hit.object, edit.time, hit.first):
                 yield Finding(
@@ -115,6 +118,12 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                     since=hit.first,
                     related=(hit.object,),
                 )
+
+
+def _calls_elsewhere(message: str, edited: str) -> bool:
+    """True when a line tells of an address that an edit of one key did not speak of."""
+    asked = addresses(message)
+    return bool(asked) and not any(address.host in edited for address in asked)
 
 
 def _changed_otherwise(s: Snapshot, ref: str, edited: datetime, failed: datetime) -> bool:
@@ -173,7 +182,7 @@ def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "") -> 
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
     df = s["changes"]
     edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
-    known = [row for row in rows(edits) if not key or row["old"] is None or f"[{key}]" in row["field"]]
+    known = [row for row in rows(edits) if not key or f"[{key}]" in row["field"] or not _ONE_KEY.match(row["field"])]
     told = [change_fact(row) for row in known]
     meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
     created, written = api_time(meta.get("creationTimestamp")), _written(meta)

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, earliest, one_each, rows, spec_fact, status_fact
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net, ties_of
+from srelab_lib.diagnosis.checks._facts import Check, earliest, log_fact, one_each, rows, spec_fact, status_fact
+from srelab_lib.diagnosis.checks._logs import last_episode
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_of, calls_to, net, ties_of
 from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
     FEW_ANSWERS,
@@ -30,6 +31,8 @@ _CLIENT_GAVE_UP = 499
 """What nginx logs where the client did not wait for the answer."""
 _RIGHT_BEFORE = timedelta(seconds=120)
 """How long before the first failed call a change may lie to be taken for its reason at one remove."""
+_AT_ONCE = timedelta(seconds=60)
+_LAST_LINES = 20
 SLOW_SECONDS = 0.5
 """A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""
 
@@ -45,6 +48,8 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
         callers -= {workload.ref for workload in service.workloads}
         unwell = [fact for ref in sorted(callers) for fact in symptoms(s, ref)]
         broken = _broken(s, service)
+        ended = [] if broken else _shut_down(s, service, calls)
+        broken = broken or ended
         if not broken or not (calls or unwell) or (not calls and not service.workloads):
             continue
         owner = service.workloads[0].ref if len(service.workloads) == 1 else service.ref
@@ -53,7 +58,7 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
             fault="dependency_down",
             object=owner,
             summary=f"{spoken(owner)} does not answer {', '.join(map(spoken, sorted(callers))) or 'its callers'}",
-            cause=_why_down(service, owner),
+            cause=f"its program has shut down: {ended[-1].text}" if ended else _why_down(service, owner),
             facts=one_each([spec_fact(service.ref, ready_endpoints=service.ready), *broken[:3], *told]),
             since=earliest(*(call.hits.first for call in calls)) or _since(broken),
             related=tuple(dict.fromkeys([service.ref, *sorted(callers)])),
@@ -77,6 +82,25 @@ def _broken(s: Snapshot, service: Service) -> list[Fact]:
     return facts or [spec_fact(service.ref, pods_selected=0)]
 
 
+_SHUTS_DOWN = re.compile(
+    r"\bshut(?:ting)?[ -]?down\b|\bterminating\b|\bexiting\b|\bbye[ -]?bye\b|"
+    r"\bstopp(?:ing|ed) (?:the )?(?:server|listen\w*|accept\w*)|\bserver (?:has )?(?:stopped|closed|exited)",
+    re.IGNORECASE,
+)
+"""What servers say when they end; a container may outlive its program, and be ready where no probe asks."""
+
+
+def _shut_down(s: Snapshot, service: Service, calls: list[Failure]) -> list[Fact]:
+    """The last words of a server whose log ends with them where its calls begin to fail."""
+    own, first = {workload.ref for workload in service.workloads}, earliest(*(call.hits.first for call in calls))
+    df = s["logs"]
+    lines = list(rows(df[df["object"].isin(own)].tail(_LAST_LINES))) if own and first else []
+    ends = [row for row in lines if _SHUTS_DOWN.search(row["message"]) and abs(row["time"] - first) <= _AT_ONCE]
+    if not ends or lines[-1]["time"] - ends[-1]["time"] > _AT_ONCE:
+        return []
+    return [log_fact(row) for row in ends[-2:]]
+
+
 def _restarts(s: Snapshot, workload: Workload) -> list[Fact]:
     return [fact for fact in symptoms(s, workload.ref) if fact.kind == "status"]
 
@@ -97,7 +121,8 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         calls = [call for call, _, target in slow if target == ref]
         services = [service.ref for _, service, target in slow if target == ref]
         callers = list(dict.fromkeys(call.caller for call in (*calls, *(call for call, _, _ in slow))))
-        behind = _changed_behind(s, view, ref, min(call.hits.first for call in calls))
+        began = min(_began(call) for call in calls)
+        behind = _changed_behind(s, view, ref, began)
         waits = f", and it calls {spoken(behind)}, which was changed right before" if behind else ""
         yield Finding(
             fault="slow_dependency",
@@ -111,9 +136,15 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
                     *(f for caller in callers for f in symptoms(s, caller)),
                 ]
             ),  # fmt: skip
-            since=min(call.hits.first for call in calls),
+            since=began,
             related=tuple(dict.fromkeys([*services, *callers, *([ref] if behind else [])])),
         )
+
+
+def _began(call: Failure) -> datetime:
+    """When it began this time: programs also give up on each other while they start."""
+    began: datetime = last_episode(call.hits.lines, call.hits.holes)[0]["time"]
+    return began
 
 
 def _changed_behind(s: Snapshot, view: Net, ref: str, first: datetime) -> str | None:
@@ -125,17 +156,11 @@ def _changed_behind(s: Snapshot, view: Net, ref: str, first: datetime) -> str | 
     while (here := view.workloads.get(seen[-1])) is not None:
         if _changed_before(s, view, here, first):
             return here.ref if here.ref != ref else None
-        called = {
-            x for item in view.references(here) if (service := view.service(item.address)) for x in _refs(service)
-        }
+        called = calls_of(s).get(here.ref, set())
         if len(called) != 1 or called & set(seen):
             return None
         seen += called
     return None
-
-
-def _refs(service: Service) -> list[str]:
-    return [workload.ref for workload in service.workloads]
 
 
 def _changed_before(s: Snapshot, view: Net, workload: Workload, first: datetime) -> bool:

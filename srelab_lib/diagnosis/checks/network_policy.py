@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._calls import Failure, failures
@@ -17,6 +17,7 @@ from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _DNS = Peer(labels={"k8s-app": "kube-dns"}, namespace="kube-system", port=53, port_name="dns", protocol="UDP",
             namespace_labels={"kubernetes.io/metadata.name": "kube-system"})  # fmt: skip
+_AT_ONCE = timedelta(seconds=60)
 _DNS_KINDS = ("no_such_name", "no_dns_answer")
 
 
@@ -38,9 +39,7 @@ def blocked(s: Snapshot, view: Net, call: Failure) -> Blocked | None:
         return None
     if call.kind in _DNS_KINDS:
         return _denied(s, caller, "Egress", _DNS, "DNS, port 53")
-    services = (
-        [view.service(call.address)] if call.address else [view.service(r.address) for r in view.references(caller)]
-    )
+    services = [view.service(call.address)] if call.address else view.called(caller)
     for service in filter(None, services):
         found = _between(s, view, caller, service, call.address.port if call.address else None)
         if found:
@@ -115,7 +114,7 @@ def check_new_policy(s: Snapshot) -> Iterator[Finding]:
     view = net(s)
     for caller in view.workloads.values():
         unwell = symptoms(s, caller.ref)
-        for service in {item.ref: item for r in view.references(caller) if (item := view.service(r.address))}.values():
+        for service in {item.ref: item for item in view.called(caller)}.values():
             found = _between(s, view, caller, service, None)
             if found and unwell and in_window(s, found.policy.created):
                 yield _finding(s, found, unwell, found.policy.created, [caller.ref], 2)
@@ -136,6 +135,26 @@ def check_closed_by_policy(s: Snapshot) -> Iterator[Finding]:
             told = [*(fact for hit in complaints for fact in hit.facts(2)), *quiet]
             first = min((hit.first for hit in complaints), default=new.created)
             yield _finding(s, closed, told, first, [hit.object for hit in complaints], 2)
+
+
+def check_closed_to_others(s: Snapshot) -> Iterator[Finding]:
+    """A NetworkPolicy made in the window that lets a workload out to some only, and its complaints since then."""
+    view = net(s)
+    for workload in view.workloads.values():
+        on = policies_on(s, workload.labels, "Egress")
+        new = next((policy for policy in on if in_window(s, policy.created)), None)
+        if new is None or _goes_anywhere(on):
+            continue
+        for hit in complaints_since(s, new.created):
+            if hit.object == workload.ref and hit.first <= new.created + _AT_ONCE:
+                closed = Blocked(policy=new, direction="Egress", pod=workload.ref, what="any other destination")
+                yield _finding(s, closed, hit.facts(2), hit.first, [], 2)
+                break
+
+
+def _goes_anywhere(policies: Sequence[Policy]) -> bool:
+    """True when the policies let a pod out to whomever it likes."""
+    return any(not rule for policy in policies for rule in policy.spec.get("egress") or [])
 
 
 def _may_enter(s: Snapshot, policies: Sequence[Policy], other: Workload) -> bool:
@@ -179,4 +198,4 @@ def _finding(
     )
 
 
-CHECKS: tuple[Check, ...] = (check_policy_blocks, check_new_policy, check_closed_by_policy)
+CHECKS: tuple[Check, ...] = (check_policy_blocks, check_new_policy, check_closed_by_policy, check_closed_to_others)
