@@ -190,3 +190,47 @@ def test_a_service_that_was_renamed_is_named_with_its_new_name() -> None:
     assert diagnosed("lagoon").verdict.cause.endswith(
         "Service tide-postgres, which selects the pods of that name, is new: it was renamed"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("loyalty", "1 of its 2 replicas is available all the same."),
+        ("seatmap", 'its new pod says "ts=2026-11-27T21:59:27Z level=error svc=seatmap version=1.9.0 msg="venue index'),
+        ("podcasts", "its program has shut down"),
+        ("newsletter", "Deployment newsletter/sender, containers[log-tail] added"),
+        ("invoicing", "ConfigMap billing-api-settings has come into being"),
+        ("market-risk", "number of replicas of Deployment var-engine raised from 1 to 3"),
+        ("meter-ingest", "number of replicas of StatefulSet ingest-buffer raised from 2 to 3"),
+        ("listing-rank", "nvidia.com/gpu limit of container train added: 1 (CronJob ranker-train)"),
+    ],
+)
+def test_the_summary_says_what_tells_most(name: str, words: str) -> None:
+    assert words in diagnosed(name).verdict.summary
+
+
+def test_nobody_is_told_to_be_served_where_users_feel_it_or_nothing_is_ready() -> None:
+    assert "all the same" not in diagnosed("invoicing").verdict.summary
+    assert "all the same" not in diagnosed("card-risk").verdict.summary
+
+
+def test_a_daemon_set_that_was_parked_before_and_whom_nobody_misses_is_no_fault() -> None:
+    snapshot = diagnosed("card-risk").snapshot
+    bare = {table: snapshot[table].head(0) for table in ("logs", "log_templates", "changes", "onsets", "events")}
+    parked = diagnose(replace(snapshot, tables={**snapshot.tables, **bare}))
+    assert "node_selector_unmatched" not in {one.fault for one in parked.findings}
+
+
+def test_a_pod_of_a_stateful_set_is_a_name_of_its_service() -> None:
+    assert finding("media-encode", "upstream_unreachable") is None
+    assert finding("media-encode", "dns_failure") is None
+
+
+def test_a_server_that_goes_on_logging_has_not_shut_down() -> None:
+    lively = altered("podcasts", "logs", lambda df: ~df["message"].astype(str).str.contains("shut down|shutdown"))
+    assert lively.verdict.object != "StatefulSet/podcasts/postgres"
+
+
+def test_a_policy_that_lets_out_to_anyone_is_not_blamed() -> None:
+    without = altered("clinic-egress", "objects", lambda df: df["kind"] != "NetworkPolicy")
+    assert "network_policy_blocks" not in {one.fault for one in without.findings}

@@ -11,6 +11,7 @@ from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
 from srelab_lib.diagnosis.noise import set_aside, users_are_measured
 from srelab_lib.diagnosis.rank import Ranked, rank
+from srelab_lib.diagnosis.serving import still_served
 from srelab_lib.diagnosis.timeline import build_timeline, changes_of, onsets_of, user_onsets
 from srelab_lib.diagnosis.verdict import judge
 from srelab_lib.model import Candidate, Diagnosis, EvidenceSet, Finding, Snapshot
@@ -44,7 +45,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         ties=ties_of(snapshot),
     )
     aside, measured = set_aside(snapshot), users_are_measured(snapshot)
-    verdict = judge(ranked, onsets, snapshot.missing, aside=aside, measured=measured)
+    serving = still_served(snapshot, ranked[0].finding.object) if ranked else ""
+    verdict = judge(ranked, onsets, snapshot.missing, aside=aside, measured=measured, serving=serving)
     evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(
         snapshot=snapshot,

@@ -25,6 +25,7 @@ def judge(
     *,
     aside: str = "",
     measured: bool = True,
+    serving: str = "",
 ) -> Verdict:
     """`fault` when something is proved, `no_fault` when nothing is and all was seen, else `inconclusive`.
 
@@ -37,12 +38,13 @@ def judge(
         missing: sources that could not be read.
         aside: error lines that no check took for a fault, in words.
         measured: metrics tell how requests fare.
+        serving: that the first candidate's object is served all the same, in words.
     """
     felt = user_onsets(onsets)
     deciding = [item for item in missing if item.deciding]
     top = ranked[0] if ranked else None
     if top is not None and (top.finding.strength > 1 or (felt and not deciding)):
-        return _fault(top, ranked, felt)
+        return _fault(top, ranked, felt, serving)
     if deciding or felt or top is not None:
         return _inconclusive(top, felt, deciding)
     clear = "Nothing is wrong: no check found a fault."
@@ -53,17 +55,18 @@ def judge(
     return _nothing("no_fault", told, "high" if measured else "medium", sure)
 
 
-def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset]) -> Verdict:
+def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving: str) -> Verdict:
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
     since = _since(top)
     began = f" Seen since {since:%H:%M:%S} UTC." if since else ""
     told = f"{sentence(finding.summary)}{began} {_because(top)}"
+    hurt = _effect(felt, {finding.object, *finding.related}) or _hurt(top)
     return Verdict(
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=f"{told} {_effect(felt, {finding.object, *finding.related}) or _hurt(top)}".strip(),
+        summary=f"{told} {hurt or serving}".strip(),
         cause=finding.cause,
         change=_change_text(top),
         since=since,

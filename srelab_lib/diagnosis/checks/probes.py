@@ -36,7 +36,7 @@ def check_readiness_probe(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="readiness_probe_misconfigured",
             object=ref,
-            summary=f"{spoken(ref)} runs but gets no traffic: its readiness probe fails",
+            summary=f"pods of {spoken(ref)} run but get no traffic: their readiness probe fails",
             cause=why,
             facts=one_each([*probe.facts(), *facts, *(f for p in probes for f in event_facts(p.failures, 1))]),
             since=earliest(*(first_seen(p.failures) for p in probes)),

@@ -18,6 +18,7 @@ from srelab_lib.diagnosis.checks._facts import (
     events,
     in_window,
     live_pods,
+    log_fact,
     of_namespace,
     one_each,
     quoted,
@@ -26,6 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
     status_fact,
 )
+from srelab_lib.diagnosis.checks._logs import COMPLAINT_LEVELS
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _PATIENCE = timedelta(minutes=2)
@@ -42,14 +44,26 @@ def check_rollout_stuck(s: Snapshot) -> Iterator[Finding]:
         progress = conditions(row).get("Progressing") or {}
         lingering = _lingering(s, row)
         if progress.get("reason") == "ProgressDeadlineExceeded":
-            cause = clipped(f"{progress['reason']}: {progress.get('message', '')}")
-            yield _stuck(row, cause, api_time(progress.get("lastTransitionTime")), [], strength=3)
+            cause = clipped(f"{progress['reason']}: {progress.get('message', '').rstrip('.')}")
+            said = _new_pod_says(s, row)
+            cause += f'; its new pod says "{clipped(str(said["message"]))}"' if said else ""
+            told = [log_fact(said)] if said else []
+            yield _stuck(row, cause, api_time(progress.get("lastTransitionTime")), told, strength=3)
         elif row["paused"] and _outdated(row):
             yield _stuck(row, "the Deployment is paused", api_time(progress.get("lastUpdateTime")), [], strength=2)
         elif lingering and _lacks(row):
             facts = [status_fact(pod, phase=pod["phase"], deletionTimestamp=pod["deleted"]) for pod in lingering]
             cause = f"pod {lingering[0]['pod']} of the old revision does not terminate"
             yield _stuck(row, cause, lingering[0]["deleted"], facts, strength=2)
+
+
+def _new_pod_says(s: Snapshot, row: Row) -> Row | None:
+    """The latest complaint of a pod that is not ready and came last."""
+    waiting = [pod for pod in live_pods(s) if pod["object"] == row["ref"] and not pod["ready"]]
+    newest = max(waiting, key=lambda pod: str(pod["created"]), default=None)
+    df = s["logs"]
+    lines = df[(df["pod"] == newest["pod"]) & df["level"].isin(COMPLAINT_LEVELS)] if newest else df.head(0)
+    return next(iter(rows(lines.tail(1))), None)
 
 
 def check_rollout_slow(s: Snapshot) -> Iterator[Finding]:
