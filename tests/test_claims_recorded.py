@@ -39,6 +39,7 @@ PARTLY = (
     "claims_twentieth",
     "claims_twentyfirst",
     "claims_twentysecond",
+    "claims_twentythird",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -53,6 +54,7 @@ KEPT_RATIO = {
     "claims_eighteenth": 0.85,
     "claims_twentyfirst": 0.9,
     "claims_twentysecond": 0.9,
+    "claims_twentythird": 0.9,
 }
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""

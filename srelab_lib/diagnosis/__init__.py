@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
-from srelab_lib.diagnosis.checks._services import ties_of
+from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
 from srelab_lib.diagnosis.noise import set_aside, users_are_measured

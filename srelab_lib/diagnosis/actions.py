@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from string import Template
 
-from srelab_lib.diagnosis.checks._services import net, settings_read
+from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks._ties import settings_read
 from srelab_lib.diagnosis.rank import Ranked, is_task
 from srelab_lib.model import Action, Change, Finding, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER

@@ -96,7 +96,7 @@ EFFECTS: tuple[Concept, ...] = (
         "a database",
         r"\bdatabases?\b|\bdb\b|\bsql\b",
         r"database|\bdb\b|sql|postgres|mysql|mongo|relation|column|\btable\b|transaction|envname|"
-        r"psycopg|jdbc|operational error|for user|\bpool",
+        r"psycopg|jdbc|\bpg\w*|operational error|for user|\bpool",
     ),
     topic("a schema", r"\bschemas?\b|\bcolumns?\b|\bmigrat\w*", r"schema|column|relation|migrat|\btable\b"),
     topic("a rate limit", r"rate ?limit\w*|too many requests|\b429\b"),

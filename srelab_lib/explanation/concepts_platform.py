@@ -180,7 +180,8 @@ PLATFORM: tuple[Concept, ...] = (
         r"unknown|no endpoints|\bnone\b|unable to find|could ?n.t find|not find|matches no|no pod|null|"
         r"empty|no resources|insufficient|\w=(?:0\b(?!\.)|none\b|false\b)|=\"\"|\w+ in namespace=",
         DECLARED,
-        r"\bexists\b|\bdoes exist|\bis (?:among|one of)\b|\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
+        r"\bexists\b|\bdoes exist|\bis (?:among|one of)\b|\bis there in the (?:namespace|cluster)\b|"
+        r"\b(?:is|was|are|were) (?:\w+ )?(?:present|there|defined|"
         r"set)\b(?! (?:to|at|as|from|by|up|in|on|too)\b)|"
         r"\b(?:was|were|is|been) found\b(?! (?:to|in|on|at|by)\b)",
         of_several=True,

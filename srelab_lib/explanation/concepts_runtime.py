@@ -74,7 +74,7 @@ RUNTIME: tuple[Concept, ...] = (
     topic("exit code", r"exit (?:code|status)|return code", r"exit|code", ENDED),
     event(
         "crash loop",
-        r"crash ?loop\w*|back(?:s|ed|ing)? ?off(?! ?limit)|restart loop|(?:keeps?|kept|keeping) (?:on )?(?:being |"
+        r"crash ?loop\w*|back(?:s|ed|ing)? ?off\b(?! ?limit)|restart loop|(?:keeps?|kept|keeping) (?:on )?(?:being |"
         r"getting )?(?:crash|restart|dying|kill|exit|"
         r"fall|stopp)\w*|(?:repeated|continuous|constant|continual|endless|"
         r"perpetual)(?:ly)? (?:being )?(?:crash|restart|kill|exit)\w*|"

@@ -20,12 +20,13 @@ _LACKING = re.compile(
     re.IGNORECASE,
 )
 _REST = re.compile(
-    r"\b(?:not|n't|no|success\w*|succeed\w*|others?|remaining|rest|left|fine|well|free|without)\b", re.IGNORECASE
+    r"\b(?:not|n't|no|all but|success\w*|succeed\w*|others?|remaining|rest|left|fine|well|free|without)\b",
+    re.IGNORECASE,
 )
 """What says that those are meant which a fact does not count."""
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
-    r"ahead|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
+    r"ahead|older|newer|sooner|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
     r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old)|past (?:the|its|that)|"
     r"(?:with)?in (?=(?:about |some |under |less than |just )?(?:an?|one|two|three|half|[\d.]+)\b[\w. -]{0,20}?"
     r"(?:second|minute|hour)))\b",
@@ -196,6 +197,7 @@ def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
     for part, whole in counted_parts(fact):
         yield Quantity(text="", value=part / whole, family="share", step=0.01)
         if rest:
+            yield Quantity(text="", value=whole - part)
             yield Quantity(text="", value=1 - part / whole, family="share", step=0.01)
 
 

@@ -21,11 +21,11 @@ _SO = r"(?:(?P<premise>[^;]{8,}?)[,;] (?:and )?(?:so|hence|therefore|thus|which 
 _TAIL = r"(?:,? (?P<tail>(?:as|since|because|for|having|which|given that|who|that)\b[^;]*))?\W*$"
 _BLAMED = (
     r"(?:what (?:\w+ )?|(?:why|the (?:\w+ )?(?:cause|reason|trigger|source)(?: of| for| why| behind| that)?|behind|"
-    r"(?:responsible|to blame) for) )"
+    r"(?:responsible|to blame) for) |(?:break|cause|trigger|bring about|provoke|explain) )"
 )
 _BROUGHT = (
     r"(?:(?:caused|triggered|produced|brought about|provoked|prompted|explained|set off|broken) by|due to|because of|"
-    r"(?:an? |the )?(?:result|consequence|effect) of|down to)"
+    r"(?:an? |the )?(?:result|consequence|effect) of|(?:the )?fallout (?:of|from)|down to)"
 )
 _DISCLAIMERS = (
     re.compile(rf"^\W*{_SO}(?P<cause>[^,;]{{2,}}?) {_AUX} {_BLAMED}(?P<effect>[^,;]{{2,}}?){_TAIL}", re.IGNORECASE),

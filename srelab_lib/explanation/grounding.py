@@ -93,6 +93,8 @@ RULES: tuple[Rule, ...] = (
     fields.stays_within_limit,
     fields.affirms_what_is_not,
     fields.did_what_failed,
+    fields.labels_are_had,
+    fields.policies_let_in,
     meaning.outcome_agrees,
     meaning.direction_agrees,
     meaning.ruled_out_is_later,

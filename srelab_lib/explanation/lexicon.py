@@ -67,7 +67,7 @@ MODIFIERS = word_set(
     production remote local external internal public private base development dev web-facing exited dying dead
     without before after since because despite under through between behind against per via unlike until while during
     extra additional added further spare surplus
-    live unknown restart more less which whose what such enough separate distinct identical particular individual
+    live unknown plain restart more less which whose what such enough separate distinct identical particular individual
     certain various neither none nor
     """
 )

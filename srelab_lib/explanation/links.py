@@ -134,6 +134,11 @@ _FIRST = (
         re.IGNORECASE,
     ),
     re.compile(
+        rf"^\W*(?P<cause>[^,;]{{3,}}?\bfirst\b[^;]*?),? and (?:then )?(?P<effect>[^,;]{{3,}}?) (?:came |happened )?"
+        rf"(?:{SPAN} )?(?:later|afterwards|after that)\W*$",
+        re.IGNORECASE,
+    ),
+    re.compile(
         rf"^\W*first,? (?P<cause>.{{3,}}?),? (?:and|then)[, ]+(?:then,? |{SPAN} (?:later|afterwards|on),? )?"
         r"(?P<effect>.{3,})$",
         re.IGNORECASE,
@@ -187,6 +192,8 @@ def _linked(sentence: str) -> Iterator[Link]:
             left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."
         if temporal and (own := _OWN_CLAUSE.search(left)):
             left = own["span"]
+        if match["effect_first"] and not temporal and position and _of_other_time(matches[position - 1], left):
+            left = parts[position - 1]  # "It got no second try after its deadline, because the limit is 0."
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)
         elif pronoun := _AFTER_IT.match(right):
@@ -199,6 +206,12 @@ def _linked(sentence: str) -> Iterator[Link]:
             apart = None if comma else _INVERTED.match(right) or _APART.match(right) or _APART_EVENT.match(right)
             if comma or apart:
                 yield Link(apart["cause"], apart["effect"], temporal) if apart else Link(cause, effect, temporal)
+
+
+def _of_other_time(before: re.Match[str], left: str) -> bool:
+    """True for a time that only dates what stands before it: `..., after its deadline, because ...`."""
+    dated = before["effect_first"] and _TEMPORAL.fullmatch(before[0].strip())
+    return bool(dated) and left.rstrip().endswith(",")
 
 
 def _connectives(sentence: str) -> list[re.Match[str]]:

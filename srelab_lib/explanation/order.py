@@ -38,6 +38,8 @@ _SO_MANY = re.compile(
     re.IGNORECASE,
 )
 """`After 5 back-off events`, `after three seconds`: how often or how long, and no cause."""
+_COMPARES_AGE = re.compile(r"\b(?:older|earlier|newer|later|younger) than\b|\bpredat\w*", re.IGNORECASE)
+"""`..., so that error is older than the change`: what one concludes from the order, and no effect."""
 _TO_NOUGHT = re.compile(r"\b(?:to|from) (?:0|zero)\b(?!\.\d)|\bdown(?= (?:from|to)\b)")
 _EXPLAINS_CHANGE = re.compile(
     r"commit|\bgit\b|\bscal\w|\broll|deploy|releas|auto ?scal|\bhpa\b|argo|sync|operator|controller|edit|"
@@ -48,7 +50,7 @@ _EXPLAINS_CHANGE = re.compile(
 def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | None:
     """A cause and an effect of the claim that can only stand the other way round, or None."""
     for link in links(claim.plain):
-        if link.temporal and _SO_MANY.match(link.cause):
+        if (link.temporal and _SO_MANY.match(link.cause)) or _COMPARES_AGE.search(link.effect):
             continue
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)
         if is_dated_later(cause, effect, held, temporal=link.temporal):

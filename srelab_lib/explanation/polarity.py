@@ -26,7 +26,7 @@ _DECLINED = (
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|limit(?:ed|ing)\b|"
     r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|locked|miss|vanish|disappear|"
     r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
-    r"in vain|used up|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
+    r"in vain|used up|reset|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
     r"in(?:correct|complete|adequate|valid|sufficient)|mis\w{4,}"
 )
 _ADVERSE_FACT = re.compile(f"{_DENIED}|{_TROUBLE}", re.IGNORECASE)
@@ -94,5 +94,5 @@ def tells_no_trouble(claim: str) -> bool:
 
 def only_succeeds(claim: str) -> bool:
     """True when a claim's spread text, or what it concedes (`although ...`), tells of success and of no trouble."""
-    parts = [claim, *(match["part"] for match in _CONCEDED.finditer(claim))]
+    parts = [claim, *(match["part"] for match in _CONCEDED.finditer(claim)), _CONCEDED.sub(" ", claim)]
     return any(_ACHIEVED.search(part) is not None and not is_troubled(part) for part in parts)

@@ -19,8 +19,10 @@ _UP = re.compile(
     r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
-    r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b(?! (?:connections?|"
-    r"requests?|packets?))|\bfell\b(?! over| back| behind| through)|"
+    r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b"
+    r"(?! (?:(?:an? |the |its )?(?:bid|call|order|message|event|job|session)s?\b|"
+    r"connections?|"
+    r"requests?|packets?)| an? [\w-]+(?! (?:to|from|by)\b))|\bfell\b(?! over| back| behind| through)|"
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind| through)|"
     r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"

@@ -193,6 +193,38 @@ def stays_within_limit(case: Case) -> str | None:
     return f"it says {match[0]!r}, and what it cites stays below the limit" if match else None
 
 
+_LABELLED = re.compile(
+    r"\blabell?ed(?: both| as| with)? (?P<labels>[\w./-]+=[\w.-]+(?:,? (?:and )?[\w./-]+=[\w.-]+)*)", re.IGNORECASE
+)
+_LABELS = re.compile(r"\blabels=(\S+)")
+
+
+def labels_are_had(case: Case) -> str | None:
+    """`Labelled both app=web and track=blue`, where a fact lists the labels without the latter."""
+    known = {label for fact in case.held for found in _LABELS.findall(fact.item.text) for label in found.split(",")}
+    for match in _LABELLED.finditer(case.claim.plain) if known else ():
+        lacking = [label for label in re.findall(r"[\w./-]+=[\w.-]*\w", match["labels"]) if label not in known]
+        if lacking and not denial_in(match.string[: match.start()].lower()):
+            return f"it says that the label {lacking[0]} is had, and what it cites does not"
+    return None
+
+
+_LET_IN = re.compile(r"'matchLabels': \{'(?P<key>[\w./-]+)': '(?P<value>[\w.-]+)'\}")
+
+
+def policies_let_in(case: Case) -> str | None:
+    """`Shuts app=web out`, where the policy has a rule for just that label."""
+    for fact in (one for one in case.held if one.item.object.startswith("NetworkPolicy/")):
+        rules = fact.item.text.partition("ingress=")[2] or fact.item.text.partition("egress=")[2]
+        for match in _LET_IN.finditer(rules):
+            label = re.escape(f"{match['key']}={match['value']}")
+            shut = rf"\b(?:shut|keep|kept|lock|leav|left)\w* (?:[\w-]+ )?{label} (?:pods )?out\b"
+            refused = rf"\b(?:block|den[iy]|refus|forbid|exclud|bar)\w* (?:[\w-]+ ){{0,3}}{label}(?![\w-])"
+            if re.search(f"{shut}|{refused}", case.claim.plain) and not denial_in(case.claim.spread):
+                return f"it has {label} shut out, and what it cites lets it in".replace("\\", "")
+    return None
+
+
 _UNDONE = re.compile(
     r"\b(?:can|could) not (?:be )?(?P<cannot>[a-z]{4,})|\b(?:unable|fail(?:ed|s)?) to (?P<failed>[a-z]{4,})"
 )

@@ -47,7 +47,12 @@ _REWRITTEN = (
         "in time",
     ),
     (re.compile(r"\btime ?out (?:that |which )?(?:had |has )?expired\b|\bexpired time ?out\b"), "timed out"),
-    (re.compile(r"\brais(?:es|ed|ing) (?=(?:an? |the |its )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?)\b)"), "threw "),
+    (
+        re.compile(
+            r"\brais(?:es|ed|ing) (?=(?:an? |the |its )?(?:[\w'.·]+ ){0,3}?(?:errors?|exceptions?|time ?outs?)\b)"
+        ),
+        "threw ",
+    ),
     (re.compile(r"\brais(?:es|ed|ing) (?=[\"`'])"), "threw "),
     (
         re.compile(

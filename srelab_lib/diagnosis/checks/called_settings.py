@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, clipped, log_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import hits
-from srelab_lib.diagnosis.checks._services import Net, net, settings_read
+from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._ties import settings_read
 from srelab_lib.diagnosis.checks.config_values import COMPLAINT, SLACK
 from srelab_lib.model import Finding, Snapshot, spoken
 

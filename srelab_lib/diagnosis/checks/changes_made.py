@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import net, settings_read, ties_of
+from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
+from srelab_lib.diagnosis.checks._ties import settings_read, ties_of
 from srelab_lib.diagnosis.checks.exceptions import ERROR, check_exception_storm
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 

@@ -10,7 +10,7 @@ from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, fail
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, earliest, log_fact, one_each, rows, spec_fact, status_fact
 from srelab_lib.diagnosis.checks._logs import last_episode
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_of, calls_to, net, ties_of
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
     FEW_ANSWERS,
@@ -21,6 +21,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     symptoms,
     users_are_fine,
 )
+from srelab_lib.diagnosis.checks._ties import calls_of, ties_of
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.diagnosis.ties import Refs
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken

@@ -12,8 +12,9 @@ from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, earliest, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._policies import policies_on
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net, settings_read
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._ties import settings_read
 from srelab_lib.diagnosis.checks.config_values import AFTER_EDIT, SLACK
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 

@@ -27,7 +27,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._placement import unplaced
-from srelab_lib.diagnosis.checks._services import ties_of
+from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[\w.-]+)" not found')

@@ -11,8 +11,9 @@ from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import Net, net, ties_of
+from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
+from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 from srelab_lib.signals.quantity import quantity
 
