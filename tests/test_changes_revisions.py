@@ -25,7 +25,8 @@ def changes(raw: RawByKind = RECORDED) -> pd.DataFrame:
 
 
 def told(ref: str, df: pd.DataFrame) -> list[tuple[str, str]]:
-    return [(f"{row.time:%H:%M:%S}", row.text) for row in df[df["object"] == ref].itertuples()]
+    own = df[df["object"] == ref]
+    return [(f"{time:%H:%M:%S}", str(text)) for time, text in zip(own["time"], own["text"], strict=True)]
 
 
 def test_old_and_new_value_are_told_with_the_revision() -> None:
@@ -40,8 +41,8 @@ def test_old_and_new_value_are_told_with_the_revision() -> None:
 
 
 def test_what_comes_back_is_rolled_back_to() -> None:
-    back = changes()[lambda df: df["rolled_back_to"].fillna("") != ""]
-    assert told(ARCHIVE, back) == [
+    df = changes()
+    assert told(ARCHIVE, df[df["rolled_back_to"].fillna("") != ""]) == [
         (
             "21:49:36",
             "memory limit of container archive raised from 24Mi to 32Mi (revision 3, rolled back to an earlier one)",
