@@ -22,6 +22,7 @@ Deployed = Sequence[Mapping[str, Any]]
 _SLACK = timedelta(seconds=10)
 """Between a sync and the ReplicaSet that follows from it, and between the clocks of their controllers."""
 _AT_ONCE = timedelta(seconds=2)
+"""From a write to the revision that a controller makes of it."""
 _ENDING = timedelta(seconds=90)
 """With strategy Recreate the ReplicaSet comes when the old pods have ended, each with a grace period of its own."""
 _WORD = r"[\w./-]*\w"

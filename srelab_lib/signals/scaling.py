@@ -13,8 +13,8 @@ from srelab_lib.signals.rollouts import Scaling, latest_revision, scaling_events
 from srelab_lib.signals.spec_diff import difference
 
 _ORDINAL = re.compile(r"(create|delete) Pod \S+-(\d+) in StatefulSet (\S+) successful")
-_FOLLOWS = 60.0
-"""Seconds from a write to the pods that it brings, one after the other."""
+_FOLLOWS = timedelta(seconds=60)
+"""From a write to the pods that it brings, one after the other."""
 _ROLLING = timedelta(seconds=60)
 """Another ReplicaSet that is scaled this near in time means that a rollout was going on."""
 
@@ -75,19 +75,12 @@ def _statefulset(item: Raw, events: Sequence[Raw], window: TimeWindow) -> Iterat
     if gone:
         yield _row(min(time for _, time in gone), ref, str(max(gone)[0] + 1), str(now))
     elif not told["delete"]:
-        came = [one for one in told["create"] if any(0 <= _seconds(one[1] - at) <= _FOLLOWS for at in _writes(item))]
+        # The scale subresource leaves no time: then it is not told.
+        writes = [edit.time for edit in edits_of(item)]
+        came = [one for one in told["create"] if any(at <= one[1] <= at + _FOLLOWS for at in writes)]
         lowest = min((ordinal for ordinal, _ in came), default=0)
         if lowest and {ordinal for ordinal, _ in came} == set(range(lowest, now)):
             yield _row(min(time for _, time in came), ref, str(lowest), str(now))
-
-
-def _writes(item: Raw) -> list[datetime]:
-    """When it was written after its creation; the scale subresource leaves no time."""
-    return [edit.time for edit in edits_of(item)]
-
-
-def _seconds(span: timedelta) -> float:
-    return span.total_seconds()
 
 
 def _autoscaled(event: Raw, autoscalers: Sequence[Raw], window: TimeWindow) -> Iterator[Row]:

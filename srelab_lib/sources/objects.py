@@ -17,6 +17,7 @@ from srelab_lib.sources.resources import NODE_EVENTS_NAMESPACE, RESOURCES, Resou
 
 Raw = dict[str, Any]
 RawByKind = dict[str, list[Raw]]
+Answer = Listing | SourceError
 
 WORKERS = 12
 LIST_SECONDS = 30.0
@@ -47,34 +48,37 @@ def read_objects(kubernetes: KubernetesClient, namespace: str, *, progress: Call
     _check_namespace(kubernetes, namespace)
     resources = [item for item in RESOURCES if not (item.params and namespace == NODE_EVENTS_NAMESPACE)]
     deadline = Deadline(LIST_SECONDS)
-    by_kind, missing = _read_all(kubernetes, [item for item in resources if not item.of], namespace, deadline)
-    there = {kind for kind, items in by_kind.items() if items}
-    further, also_missing = _read_all(kubernetes, [item for item in resources if item.of & there], namespace, deadline)
-    by_kind |= further
+    answers = _answers(kubernetes, [item for item in resources if not item.of], namespace, deadline)
+    _check_any([answer for _, answer in answers])
+    there = {kind for kind, items in _by_kind(answers, namespace).items() if items}
+    answers += _answers(kubernetes, [item for item in resources if item.of & there], namespace, deadline)
+    by_kind = _by_kind(answers, namespace)
     for kind in ("Pod", "Event", "Node"):
         if kind in by_kind:
             progress(f"{kind.lower()}s: {len(by_kind[kind])}")
     _check_content(kubernetes, namespace, by_kind)
-    return Objects(by_kind=by_kind, missing=(*missing, *also_missing))
+    missing = [item for resource, answer in answers if (item := _missing(resource, answer)) is not None]
+    return Objects(by_kind=by_kind, missing=tuple(missing))
 
 
-def _read_all(
+def _answers(
     kubernetes: KubernetesClient, resources: Sequence[Resource], namespace: str, deadline: Deadline
-) -> tuple[RawByKind, list[Missing]]:
+) -> list[tuple[Resource, Answer]]:
     with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(lambda item: _read(kubernetes, item, namespace, deadline), resources))
-    _check_any(resources, answers)
+        answers = pool.map(lambda item: _read(kubernetes, item, namespace, deadline), resources)
+        return list(zip(resources, answers, strict=True))
+
+
+def _by_kind(answers: Sequence[tuple[Resource, Answer]], namespace: str) -> RawByKind:
     by_kind: RawByKind = {}
-    for resource, answer in zip(resources, answers, strict=True):
+    for resource, answer in answers:
         if isinstance(answer, Listing):
             kept = [item for item in answer.items if _belongs(resource.kind, item, namespace)]
             by_kind[resource.kind] = by_kind.get(resource.kind, []) + kept
-    return by_kind, [item for pair in zip(resources, answers, strict=True) if (item := _missing(*pair)) is not None]
+    return by_kind
 
 
-def _read(
-    kubernetes: KubernetesClient, resource: Resource, namespace: str, deadline: Deadline
-) -> Listing | SourceError:
+def _read(kubernetes: KubernetesClient, resource: Resource, namespace: str, deadline: Deadline) -> Answer:
     try:
         return kubernetes.read_list(resource.path_in(namespace), resource.params, deadline=deadline)
     except ApiError as error:
@@ -83,9 +87,7 @@ def _read(
         return error
 
 
-def _narrower(
-    kubernetes: KubernetesClient, resource: Resource, deadline: Deadline, refused: ApiError
-) -> Listing | SourceError:
+def _narrower(kubernetes: KubernetesClient, resource: Resource, deadline: Deadline, refused: ApiError) -> Answer:
     """The list of the kind's usual namespace, for who may not read all of them.
 
     A server refuses before it looks whether it serves the kind at all, so that is asked first.
@@ -100,7 +102,7 @@ def _narrower(
         return refused
 
 
-def _missing(resource: Resource, answer: Listing | SourceError) -> Missing | None:
+def _missing(resource: Resource, answer: Answer) -> Missing | None:
     if isinstance(answer, Listing):
         reason = f"cut after the first {len(answer.items)}" if answer.cut else ""
     elif isinstance(answer, ApiError) and answer.status == 404:
@@ -131,10 +133,10 @@ def _deploys_to(application: Raw, namespace: str) -> bool:
 # --- what a person got wrong ------------------------------------------------------------------------------------------
 
 
-def _check_any(resources: Sequence[Resource], answers: Sequence[Listing | SourceError]) -> None:
+def _check_any(answers: Sequence[Answer]) -> None:
     """A server that answers nothing, or to which we are nobody, is an error and no degraded report."""
     errors = [answer for answer in answers if isinstance(answer, SourceError)]
-    if errors and len(errors) == len(resources):
+    if len(errors) == len(answers):
         first = errors[0]
         if not isinstance(first, ApiError) or first.status == 401:
             raise first
