@@ -33,6 +33,7 @@ _CLIENT_GAVE_UP = 499
 _RIGHT_BEFORE = timedelta(seconds=120)
 """How long before the first failed call a change may lie to be taken for its reason at one remove."""
 _AT_ONCE = timedelta(seconds=60)
+"""Between a server's last words and the first call that fails."""
 _LAST_LINES = 20
 SLOW_SECONDS = 0.5
 """A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""

@@ -18,6 +18,7 @@ from srelab_lib.model import Fact, Finding, Snapshot, spoken
 _DNS = Peer(labels={"k8s-app": "kube-dns"}, namespace="kube-system", port=53, port_name="dns", protocol="UDP",
             namespace_labels={"kubernetes.io/metadata.name": "kube-system"})  # fmt: skip
 _AT_ONCE = timedelta(seconds=60)
+"""From a policy to the first complaint that it explains."""
 _DNS_KINDS = ("no_such_name", "no_dns_answer")
 
 
