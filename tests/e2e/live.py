@@ -53,25 +53,24 @@ def running_seconds() -> float:
 
 
 @pytest.fixture(scope="module")
-def broken_app() -> Iterator[None]:
-    """The app with its limit lowered, after a healthy while; healed afterwards."""
+def broken_at() -> Iterator[float]:
+    """When the app's limit was lowered, after a healthy while (monotonic seconds); it is healed afterwards."""
     kubectl("apply", "-k", str(APP))
     kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
     time.sleep(max(0.0, BASELINE_SECONDS - running_seconds()))
     kubectl("patch", "deployment/broken-app", "--patch", LIMIT)
-    time.sleep(DAMAGE_SECONDS)
-    yield
+    yield time.monotonic()
     kubectl("replace", "--force", "-k", str(APP))
     kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
 
 
-@pytest.mark.usefixtures("broken_app")
-def test_live_and_recorded_verdicts_agree(tmp_path: Path) -> None:
+def test_live_and_recorded_verdicts_agree(tmp_path: Path, broken_at: float) -> None:
     (tmp_path / "live").mkdir()
     (tmp_path / "recorded").mkdir()
     minutes = str((BASELINE_SECONDS + DAMAGE_SECONDS) // 60)
-    live = run_notebook(tmp_path / "live", "-p", "minutes", minutes)
     recorded = run_notebook(tmp_path / "recorded", "-p", "source", "incident", "-p", "incident", DEFAULT_INCIDENT)
+    time.sleep(max(0.0, DAMAGE_SECONDS - (time.monotonic() - broken_at)))
+    live = run_notebook(tmp_path / "live", "-p", "minutes", minutes)
     assert live["run"]["source"] == {"kind": "live", "context": LAB_CONTEXT}
     for key in ("outcome", "fault", "object"):
         assert live["verdict"][key] == recorded["verdict"][key]
