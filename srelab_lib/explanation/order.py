@@ -23,7 +23,7 @@ from srelab_lib.explanation.fact_places import place_of, workload
 from srelab_lib.explanation.links import Link, links
 from srelab_lib.explanation.needs import comes_too_late
 from srelab_lib.explanation.number_words import WORDS
-from srelab_lib.explanation.passages import Held, Names, Passage, mentions
+from srelab_lib.explanation.passages import Held, Names, Passage, mentions, times_of
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.side_facts import facts_of
 from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, is_outcome, stages
@@ -239,16 +239,13 @@ AT_ONCE_SECONDS = 1.0
 def _is_logged_before(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """One that fails logs it before those to whom it passes the failure on; who gives up waiting may log it first."""
     causes, effects = facts_of(cause, held), facts_of(effect, held)
-    if not (causes and effects) or any(
-        fact.item.kind != "log" or fact.item.time is None or _GIVES_UP.search(fact.item.text)
-        for fact in (*causes, *effects)
-    ):
+    if any(fact.item.kind != "log" or _GIVES_UP.search(fact.item.text) for fact in (*causes, *effects)):
         return False
     first, second = {workload(fact) for fact in causes}, {workload(fact) for fact in effects}
     if first & second or any((one, other) in names.calls for one in second for other in first):
         return False
-    later = min(fact.item.time for fact in causes) - max(fact.item.time for fact in effects)  # type: ignore[type-var, operator]
-    return 0 < later.total_seconds() <= AT_ONCE_SECONDS
+    times = times_of(causes), times_of(effects)
+    return all(times) and 0 < (times[0][0] - times[1][-1]).total_seconds() <= AT_ONCE_SECONDS
 
 
 _ANSWERED = re.compile(r"\bstatus\W{1,3}5\d\d\b|\b5\d\d\b")

@@ -21,8 +21,7 @@ _UP = re.compile(
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b"
     r"(?! (?:(?:an? |the |its )?(?:bid|call|order|message|event|job|session)s?\b|"
-    r"connections?|"
-    r"requests?|packets?)| an? [\w-]+(?! (?:to|from|by)\b))|\bfell\b(?! over| back| behind| through)|"
+    r"connections?|requests?|packets?))|\bfell\b(?! over| back| behind| through)|"
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind| through)|"
     r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"

@@ -196,12 +196,12 @@ def stays_within_limit(case: Case) -> str | None:
 _LABELLED = re.compile(
     r"\blabell?ed(?: both| as| with)? (?P<labels>[\w./-]+=[\w.-]+(?:,? (?:and )?[\w./-]+=[\w.-]+)*)", re.IGNORECASE
 )
-_LABELS = re.compile(r"\blabels=(\S+)")
+LABELS = re.compile(r"\blabels=(\S+)")
 
 
 def labels_are_had(case: Case) -> str | None:
     """`Labelled both app=web and track=blue`, where a fact lists the labels without the latter."""
-    known = {label for fact in case.held for found in _LABELS.findall(fact.item.text) for label in found.split(",")}
+    known = {label for fact in case.held for found in LABELS.findall(fact.item.text) for label in found.split(",")}
     for match in _LABELLED.finditer(case.claim.plain) if known else ():
         lacking = [label for label in re.findall(r"[\w./-]+=[\w.-]*\w", match["labels"]) if label not in known]
         if lacking and not denial_in(match.string[: match.start()].lower()):
@@ -217,11 +217,11 @@ def policies_let_in(case: Case) -> str | None:
     for fact in (one for one in case.held if one.item.object.startswith("NetworkPolicy/")):
         rules = fact.item.text.partition("ingress=")[2] or fact.item.text.partition("egress=")[2]
         for match in _LET_IN.finditer(rules):
-            label = re.escape(f"{match['key']}={match['value']}")
-            shut = rf"\b(?:shut|keep|kept|lock|leav|left)\w* (?:[\w-]+ )?{label} (?:pods )?out\b"
-            refused = rf"\b(?:block|den[iy]|refus|forbid|exclud|bar)\w* (?:[\w-]+ ){{0,3}}{label}(?![\w-])"
+            label = f"{match['key']}={match['value']}"
+            shut = rf"\b(?:shut|keep|kept|lock|leav|left)\w* (?:[\w-]+ )?{re.escape(label)} (?:pods )?out\b"
+            refused = rf"\b(?:block|den[iy]|refus|forbid|exclud|bar)\w* (?:[\w-]+ ){{0,3}}{re.escape(label)}(?![\w-])"
             if re.search(f"{shut}|{refused}", case.claim.plain) and not denial_in(case.claim.spread):
-                return f"it has {label} shut out, and what it cites lets it in".replace("\\", "")
+                return f"it has {label} shut out, and what it cites lets it in"
     return None
 
 

@@ -46,6 +46,7 @@ from srelab_lib.explanation.relations import (
     without_amounts,
     without_dropped,
 )
+from srelab_lib.explanation.rules_fields import LABELS
 from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clause_at, stem, words
@@ -182,13 +183,12 @@ def _agree(concept: Concept, case: Case) -> bool:
 
 
 _SELECTED = re.compile(r"\bselector[=\[]")
-_LABELS = re.compile(r"\blabels=(\S+)")
 
 
 def _selects_nothing(held: Sequence[Held]) -> bool:
     """True where a selector was changed to what the labels do not have."""
     labels = {
-        label.partition("=")[2] for fact in held for one in _LABELS.findall(fact.plain) for label in one.split(",")
+        label.partition("=")[2] for fact in held for one in LABELS.findall(fact.plain) for label in one.split(",")
     }
     news = [new for fact in held if _SELECTED.search(fact.plain) for _, new in steps(fact.plain)]
     return bool(labels and news) and not labels & set(news)
