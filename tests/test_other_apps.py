@@ -226,9 +226,9 @@ def test_a_pod_of_a_stateful_set_is_a_name_of_its_service() -> None:
     assert finding("media-encode", "dns_failure") is None
 
 
-def test_a_server_that_goes_on_logging_has_not_shut_down() -> None:
-    lively = altered("podcasts", "logs", lambda df: ~df["message"].astype(str).str.contains("shut down|shutdown"))
-    assert lively.verdict.object != "StatefulSet/podcasts/postgres"
+def test_without_its_last_words_no_server_is_said_to_have_shut_down() -> None:
+    mute = altered("podcasts", "logs", lambda df: ~df["message"].astype(str).str.contains("shut down|shutdown"))
+    assert mute.verdict.object != "StatefulSet/podcasts/postgres"
 
 
 def test_a_policy_that_lets_out_to_anyone_is_not_blamed() -> None:
