@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +14,8 @@ from signals_data import RawByKind, edited_cluster
 
 from srelab_lib.model import TimeWindow
 from srelab_lib.signals.changes import changes_table
-from srelab_lib.signals.edits import LAST_APPLIED, drift
 from srelab_lib.signals.frames import check
 from srelab_lib.signals.ownership import owners
-from srelab_lib.signals.spec_diff import diff_specs
 
 RECORDED, WINDOW = edited_cluster()
 SHOP = f"Deployment/{NS}/shop"
@@ -345,87 +342,6 @@ def test_a_rollout_that_waited_for_its_old_pods_has_its_commit(diff: str, ended:
 def test_a_deployment_before_the_window_is_no_change_in_it() -> None:
     table = changes(deployed=[deployed(started_at="2026-11-24T00:00:00Z", deployed_at="2026-11-24T00:00:09Z")])
     assert "argo" not in set(table["kind"])
-
-
-def template(**container: Any) -> dict[str, Any]:
-    return {"containers": [{"name": "web", "image": "web:1", **container}]}
-
-
-def probe(port: int, path: str = "/") -> dict[str, Any]:
-    return {"readinessProbe": {"httpGet": {"port": port, "path": path}, "periodSeconds": 5}}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "texts"),
-    [
-        (template(), template(image="web:2"), ["image of container web changed from web:1 to web:2"]),
-        (template(), template(command=["run", "-x"]), ["command of container web added: run -x"]),
-        (template(command=["a", "b"]), template(command=["a", "c"]),
-         ["command of container web changed from a b to a c"]),
-        (template(args=["a"]), template(), ["args of container web removed (was a)"]),
-        (template(**probe(80)), template(**probe(9)),
-         ["readiness probe (httpGet.port) of container web changed from 80 to 9"]),
-        (template(), template(**probe(80)),
-         ["readiness probe of container web added: httpGet.port=80, httpGet.path=/, periodSeconds=5"]),
-        (template(resources={"limits": {"cpu": "1"}}), template(resources={"limits": {"cpu": "250m"}}),
-         ["cpu limit of container web lowered from 1 to 250m"]),
-        (template(resources={"limits": {"memory": "1Gi"}}), template(resources={}),
-         ["memory limit of container web removed (was 1Gi)"]),
-        (template(resources={"requests": {"memory": "900Mi"}}), template(resources={"requests": {"memory": "1Gi"}}),
-         ["memory request of container web raised from 900Mi to 1Gi"]),
-        (template(env=[{"name": "A", "value": ""}]), template(env=[{"name": "A", "value": "1"}]),
-         ["environment variable A of container web changed from empty to 1"]),
-        (template(env=[{"name": "A", "value": "1"}]),
-         template(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]),
-         ["environment variable A of container web changed from 1 to key k of Secret s"]),
-        ({"serviceAccountName": "a"}, {"serviceAccountName": "b"}, ["service account changed from a to b"]),
-        ({"nodeSelector": {"disk": "hdd"}}, {"nodeSelector": {"disk": "ssd"}},
-         ["nodeSelector[disk] changed from hdd to ssd"]),
-        ({"volumes": [{"name": "d", "emptyDir": {}}]}, {"volumes": [{"name": "d", "configMap": {"name": "c"}}]},
-         ["volumes[d].configMap.name added: c", "volumes[d].emptyDir removed (was {})"]),
-        ({**template(), "initContainers": [{"name": "i", "image": "x"}]}, template(),
-         ["initContainers[i] removed (was image=x)"]),
-        ({"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]},
-         {"containers": [{"name": "b", "image": "y"}, {"name": "a", "image": "x"}]}, []),
-        ({"labels": {"pod-template-hash": "1", "v": "1"}}, {"labels": {"pod-template-hash": "2", "v": "1"}}, []),
-    ],
-)  # fmt: skip
-def test_differences_of_specs(old: dict[str, Any], new: dict[str, Any], texts: list[str]) -> None:
-    assert [item.text for item in diff_specs(old, new)] == texts
-
-
-def test_a_long_value_is_cut_and_says_by_how_much() -> None:
-    (item,) = diff_specs(template(args=["x" * 1000]), template(args=["y"]))
-    assert "(840 characters more)" in item.text
-
-
-@pytest.mark.parametrize(
-    ("applied", "live", "differs"),
-    [
-        ({"data": {"a": "1"}}, {"data": {"a": "2"}}, {"data[a]": ("1", "2")}),
-        ({"data": {"a": "1"}}, {"data": {"a": "1", "b": "2"}}, {}),  # set by someone, or by a default
-        ({"spec": {"cpu": "1000m"}}, {"spec": {"cpu": "1"}}, {}),
-        ({"spec": {"a": ""}}, {"spec": {}}, {}),
-        (
-            {"spec": {"ports": [{"containerPort": 80}]}},
-            {"spec": {"ports": [{"containerPort": 80, "protocol": "TCP"}]}},
-            {},
-        ),
-        (
-            {"spec": {"ports": [{"containerPort": 80}, {"containerPort": 81}]}},
-            {"spec": {"ports": [{"containerPort": 80, "protocol": "TCP"}]}},
-            {"spec.ports[81].containerPort": ("81", None)},
-        ),
-    ],
-)
-def test_drift_from_what_was_applied(applied: Any, live: Any, differs: Any) -> None:
-    item = {"metadata": {"annotations": {LAST_APPLIED: json.dumps(applied)}}, **live}
-    assert drift(item) == differs
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "null", ""])
-def test_an_annotation_that_is_no_configuration_tells_nothing(text: str) -> None:
-    assert drift({"metadata": {"annotations": {LAST_APPLIED: text}}, "data": {"a": "1"}}) == {}
 
 
 DAMAGES: list[Callable[[dict[str, Any]], Any]] = [

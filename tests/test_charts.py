@@ -14,6 +14,8 @@ import diagnosis_samples as samples
 import matplotlib as mpl
 import numpy as np
 import pytest
+import telemetry_samples as telemetry
+from hostile_samples import ATTACKS, hostile
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.text import Text
@@ -34,7 +36,7 @@ EMPTY = samples.with_marks(samples.no_fault({}), ())
 
 def changes(count: int, gap: float, words: str = "image of container app went from web:{0} to web:{1}") -> Diagnosis:
     marks = [
-        TimelineMark(time=samples.at(n * gap - 300), kind="change", object=samples.WEB, text=words.format(n, n + 1))
+        TimelineMark(time=telemetry.at(n * gap - 300), kind="change", object=telemetry.WEB, text=words.format(n, n + 1))
         for n in range(count)
     ]
     return samples.with_marks(samples.oom(), marks)
@@ -44,7 +46,7 @@ def dense(count: int = 400) -> Diagnosis:
     kinds: Iterator[Literal["event", "restart", "log"]] = itertools.cycle(("event", "restart", "log"))
     marks = [
         TimelineMark(
-            time=samples.at(n), kind=kind, object=f"Pod/default/p{n % 9}", text=f"Reason{n % 12}: text {n % 30}"
+            time=telemetry.at(n), kind=kind, object=f"Pod/default/p{n % 9}", text=f"Reason{n % 12}: text {n % 30}"
         )
         for n, kind in zip(range(count), kinds, strict=False)
     ]
@@ -57,10 +59,10 @@ CASES = {
     "healthy": samples.no_fault(),
     "inconclusive": samples.inconclusive(),
     "empty": EMPTY,
-    "no metrics": replace(samples.oom(), snapshot=samples.snapshot()),
+    "no metrics": replace(samples.oom(), snapshot=telemetry.snapshot()),
     "no events": samples.with_marks(samples.oom(), ()),
-    "one series": samples.no_fault({"metrics": samples.samples("request_rate", lambda t: 5.0)}),
-    "one sample": samples.no_fault({"metrics": samples.samples("request_rate", lambda t: 5.0)[:1]}),
+    "one series": samples.no_fault({"metrics": telemetry.samples("request_rate", lambda t: 5.0)}),
+    "one sample": samples.no_fault({"metrics": telemetry.samples("request_rate", lambda t: 5.0)[:1]}),
     "many series": samples.many_series(200),
     "long names": samples.many_series(4, name=LONG),
     "many changes": changes(12, 40),
@@ -68,7 +70,7 @@ CASES = {
     "long changes": changes(3, 100, "x" * 300 + "{}{}"),
     "dense": dense(),
 }
-HOSTILE = {f"attack {n}": samples.hostile(samples.ATTACKS[n]) for n in (0, 3, 6, 7, 9)}
+HOSTILE = {f"attack {n}": hostile(ATTACKS[n]) for n in (0, 3, 6, 7, 9)}
 
 
 def texts(chart: Chart) -> list[tuple[str, Bbox]]:
@@ -149,7 +151,7 @@ def test_a_chart_shows_itself_in_a_notebook() -> None:
     assert charts.timeline(samples.no_fault())._repr_png_().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("attack", samples.ATTACKS, ids=range(len(samples.ATTACKS)))
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_hostile_text_can_be_kept_in_the_file(attack: str) -> None:
     chart = canvas.message("Nothing", "nowhere", attack)
     with Image.open(io.BytesIO(chart.png())) as image:
@@ -185,18 +187,18 @@ def test_users_stand_above_resources_above_what_happened() -> None:
 def test_the_change_is_a_line_through_all_panels_left_of_the_shade() -> None:
     chart = charts.timeline(samples.oom())
     back = min(chart.axes, key=lambda axes: axes.get_zorder())
-    change = (samples.CHANGED - samples.WINDOW.start).total_seconds()
+    change = (telemetry.CHANGED - telemetry.WINDOW.start).total_seconds()
     line = next(line for line in back.lines if np.asarray(line.get_xdata()).tolist() == [change, change])
     bottom, top = np.asarray(line.get_ydata()).tolist()
     assert bottom == 0
     assert top > 0.95
     shade = back.patches[0].get_extents().transformed(back.transData.inverted())
-    assert shade.x0 == pytest.approx((samples.KILLED - samples.WINDOW.start).total_seconds())
-    assert shade.x1 == pytest.approx(samples.WINDOW.seconds)
+    assert shade.x0 == pytest.approx((telemetry.KILLED - telemetry.WINDOW.start).total_seconds())
+    assert shade.x1 == pytest.approx(telemetry.WINDOW.seconds)
 
 
 def test_a_trouble_that_began_before_the_window_says_so() -> None:
-    early = samples.WINDOW.start - timedelta(minutes=5)
+    early = telemetry.WINDOW.start - timedelta(minutes=5)
     diagnosis = samples.oom()
     chart = charts.timeline(replace(diagnosis, timeline=replace(diagnosis.timeline, onset=early)))
     assert any("began before 11:55:00" in text for text, _ in texts(chart))
@@ -212,7 +214,7 @@ def test_at_most_six_series_and_the_verdicts_object_among_them() -> None:
 
 
 def test_a_signal_that_moved_gets_a_panel_of_its_own() -> None:
-    slow = samples.samples("dependency_latency_p95_seconds", lambda t: 0.01 if t < 0 else 2.0)
+    slow = telemetry.samples("dependency_latency_p95_seconds", lambda t: 0.01 if t < 0 else 2.0)
     onset = replace(samples.ONSETS[0], signal="dependency_latency_p95_seconds", before=0.01, after=2.0, unit="seconds")
     assert [p.signal for p in panels_of(replace(samples.no_fault({"metrics": slow}), onsets=(onset,)))] == [
         onset.signal
@@ -220,22 +222,22 @@ def test_a_signal_that_moved_gets_a_panel_of_its_own() -> None:
 
 
 def test_gaps_stay_gaps() -> None:
-    rows = samples.samples("request_rate", lambda t: None if 0 < t < 120 else 5.0)
+    rows = telemetry.samples("request_rate", lambda t: None if 0 < t < 120 else 5.0)
     (line,) = lines_of(samples.no_fault({"metrics": rows}), "request_rate")
     assert np.isnan(line.y).sum() == 1
-    assert 0 < line.x[np.isnan(line.y)][0] - (samples.CHANGED - samples.WINDOW.start).total_seconds() < 120
+    assert 0 < line.x[np.isnan(line.y)][0] - (telemetry.CHANGED - telemetry.WINDOW.start).total_seconds() < 120
 
 
 def test_a_line_that_stops_is_not_drawn_on() -> None:
-    rows = samples.samples("request_rate", lambda t: None if t > 60 else 5.0)
+    rows = telemetry.samples("request_rate", lambda t: None if t > 60 else 5.0)
     chart = charts.timeline(samples.no_fault({"metrics": rows}))
     assert any(text.endswith("ends 12:04") for text, _ in texts(chart))
     assert "no samples after 12:04:10" in chart.alt
 
 
 def test_pods_of_one_object_are_one_line() -> None:
-    rows = [r for pod in "ab" for r in samples.samples("request_rate", lambda t: 5.0, pod=pod)]
-    rows += [r for pod in "ab" for r in samples.samples("error_ratio", lambda t: 0.5, pod=pod)]
+    rows = [r for pod in "ab" for r in telemetry.samples("request_rate", lambda t: 5.0, pod=pod)]
+    rows += [r for pod in "ab" for r in telemetry.samples("error_ratio", lambda t: 0.5, pod=pod)]
     diagnosis = samples.no_fault({"metrics": rows})
     assert lines_of(diagnosis, "request_rate")[0].peak == 10
     assert lines_of(diagnosis, "error_ratio")[0].peak == 0.5
@@ -254,8 +256,8 @@ def test_memory_is_drawn_against_its_limit_old_and_new() -> None:
 
 def test_a_limit_far_above_does_not_flatten_the_line() -> None:
     rows = [
-        *samples.samples("memory_working_set_bytes", lambda t: 40 * samples.MIB),
-        *samples.samples("memory_limit_bytes", lambda t: 8192 * samples.MIB),
+        *telemetry.samples("memory_working_set_bytes", lambda t: 40 * telemetry.MIB),
+        *telemetry.samples("memory_limit_bytes", lambda t: 8192 * telemetry.MIB),
     ]
     chart = charts.timeline(samples.no_fault({"metrics": rows}))
     assert any("limit 8 GiB" in text and "off scale" in text for text, _ in texts(chart))
@@ -271,14 +273,14 @@ def test_what_is_empty_says_why(case: str, words: str) -> None:
 
 def test_a_prometheus_that_failed_is_named() -> None:
     absent = Missing(source="prometheus", reason="connection refused")
-    chart = charts.timeline(replace(EMPTY, snapshot=samples.snapshot(missing=(absent,))))
+    chart = charts.timeline(replace(EMPTY, snapshot=telemetry.snapshot(missing=(absent,))))
     assert any("prometheus: connection refused" in text for text, _ in texts(chart))
 
 
 def test_what_a_server_counted_is_told_once_as_a_span() -> None:
     back_off = "BackOff: Back-off restarting failed container app"
     marks = [
-        TimelineMark(time=samples.at(t), kind="event", object=f"Pod/default/{pod}", text=f"{back_off} ({n} times)")
+        TimelineMark(time=telemetry.at(t), kind="event", object=f"Pod/default/{pod}", text=f"{back_off} ({n} times)")
         for pod, n in (("a", 20), ("b", 22))
         for t in (10, 200)
     ]
@@ -329,13 +331,13 @@ def test_an_empty_chart_says_why(name: str) -> None:
 
 
 def test_no_errors_are_said_to_be_none() -> None:
-    quiet = samples.no_fault({"logs": [row for row in samples.oom_logs() if row["level"] == "info"]})
+    quiet = samples.no_fault({"logs": [row for row in telemetry.oom_logs() if row["level"] == "info"]})
     assert charts.log_levels_chart(quiet).alt.startswith("No program logged an error in this window.")
 
 
 def test_what_an_earlier_container_used_is_not_held_against_a_lower_limit() -> None:
-    late = [row for row in samples.oom_metrics() if row["signal"] != "memory_working_set_bytes"]
-    late += samples.samples("memory_working_set_bytes", lambda t: (61 if t < 60 else 9) * samples.MIB)
+    late = [row for row in telemetry.oom_metrics() if row["signal"] != "memory_working_set_bytes"]
+    late += telemetry.samples("memory_working_set_bytes", lambda t: (61 if t < 60 else 9) * telemetry.MIB)
     assert "9 MiB of 10 MiB" in charts.memory_against_limit(samples.no_fault({"metrics": late})).alt
 
 
@@ -344,7 +346,7 @@ def test_what_an_earlier_container_used_is_not_held_against_a_lower_limit() -> N
 
 @pytest.mark.parametrize("minutes", [1, 3, 15, 30, 60, 240, 1440])
 def test_ticks_are_few_and_round(minutes: int) -> None:
-    window = TimeWindow.last(minutes=minutes, now=samples.END + timedelta(seconds=17))
+    window = TimeWindow.last(minutes=minutes, now=telemetry.END + timedelta(seconds=17))
     ticks, form = canvas.utc_ticks(window)
     assert 2 <= len(ticks) <= 8
     assert all(window.start <= tick <= window.end for tick in ticks)
@@ -383,9 +385,9 @@ def test_memory_is_that_of_the_container_nearest_to_its_limit() -> None:
         row | {"container": name}
         for name, (used, limit) in use.items()
         for signal, value in (("memory_working_set_bytes", used), ("memory_limit_bytes", limit))
-        for row in samples.samples(signal, lambda t, value=value: value * samples.MIB)
+        for row in telemetry.samples(signal, lambda t, value=value: value * telemetry.MIB)
     ]
     (panel,) = panels_of(samples.no_fault({"metrics": rows}))
     assert panel.lines[0].container == "proxy"
     assert panel.limit is not None
-    assert panel.limit.last == 64 * samples.MIB
+    assert panel.limit.last == 64 * telemetry.MIB

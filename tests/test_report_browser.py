@@ -9,6 +9,8 @@ from pathlib import Path
 import browser
 import diagnosis_samples as samples
 import pytest
+import telemetry_samples as telemetry
+from hostile_samples import ATTACKS, hostile, hostile_analysis
 
 from srelab_lib.model import Analysis, Diagnosis, Evidence
 from srelab_lib.reports import render
@@ -23,7 +25,7 @@ LONG = f"Deployment/default/{'a-long-name-' * 20}"
 def unbroken() -> Diagnosis:
     """A log line of 300 characters without a blank, and an object with the longest name."""
     base = samples.oom()
-    log = Evidence(id="E7", kind="log", object=LONG, text=LINE, time=samples.KILLED)
+    log = Evidence(id="E7", kind="log", object=LONG, text=LINE, time=telemetry.KILLED)
     command = replace(samples.ACTIONS[0], command=f"kubectl edit {LONG}")
     return replace(
         base,
@@ -39,8 +41,8 @@ CASES: dict[str, tuple[Diagnosis, Analysis | None]] = {
     "fault": (samples.oom(), samples.ANALYSIS),
     "no_fault": (samples.no_fault(), samples.NO_MODEL),
     "inconclusive": (samples.inconclusive(), None),
-    "unbroken": (unbroken(), samples.hostile_analysis(LINE)),
-    "hostile": (samples.hostile("".join(samples.ATTACKS[:6])), samples.hostile_analysis(samples.ATTACKS[0])),
+    "unbroken": (unbroken(), hostile_analysis(LINE)),
+    "hostile": (hostile("".join(ATTACKS[:6])), hostile_analysis(ATTACKS[0])),
 }
 
 

@@ -6,12 +6,13 @@ import json
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import diagnosis_samples as samples
 import pytest
+from hostile_samples import ATTACKS, hostile, hostile_analysis
+from html_reader import Page
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
@@ -22,7 +23,6 @@ from srelab_lib.reports.canvas import Chart
 from srelab_lib.reports.document import MAX_ITEMS, MAX_TEXT, check, document, dumps, schema
 from srelab_lib.reports.markdown import report
 from srelab_lib.reports.pages import Picture, html
-from srelab_lib.reports.text import code_block, code_span, markdown, quantity, sentences, visible
 
 SECTIONS = [
     "Verdict",
@@ -45,28 +45,6 @@ ISSUE_FIELDS = {
     "verdict": {"outcome", "fault", "object", "summary", "cause", "change", "since", "confidence"},
     "run": {"source", "window", "seconds", "tokens", "versions"},
 }
-
-
-class Page(HTMLParser):
-    """Tags, attributes and words of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def names(self) -> set[str]:
-        return {tag for tag, _ in self.tags}
-
-    def heading_levels(self) -> list[int]:
-        return [int(tag[1]) for tag, _ in self.tags if re.fullmatch(r"h[1-6]", tag)]
 
 
 def page(diagnosis: Diagnosis, analysis: Analysis | None = samples.ANALYSIS) -> str:
@@ -280,9 +258,9 @@ def test_what_was_not_seen_is_listed(make: Any) -> None:
 # hostile content
 
 
-@pytest.mark.parametrize("attack", samples.ATTACKS, ids=range(len(samples.ATTACKS)))
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_no_attack_leaves_its_quotes(attack: str) -> None:
-    diagnosis, analysis = samples.hostile(attack), samples.hostile_analysis(attack)
+    diagnosis, analysis = hostile(attack), hostile_analysis(attack)
     body = document(diagnosis, analysis, samples.RUN)
     json_text, md, page_text = dumps(body), report(body, {"timeline": attack}), html(body, PICTURES)
     check(json.loads(json_text))
@@ -297,9 +275,9 @@ def test_no_attack_leaves_its_quotes(attack: str) -> None:
     assert len([tag for tag, _ in read.tags if tag == "img"]) == 1
 
 
-@pytest.mark.parametrize("attack", samples.ATTACKS, ids=range(len(samples.ATTACKS)))
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_markdown_shows_an_attack_as_text(attack: str) -> None:
-    body = document(samples.hostile(attack), samples.hostile_analysis(attack), samples.RUN)
+    body = document(hostile(attack), hostile_analysis(attack), samples.RUN)
     rendered = (
         MarkdownIt("commonmark", {"html": True})
         .enable(["table", "strikethrough"])
@@ -313,39 +291,10 @@ def test_markdown_shows_an_attack_as_text(attack: str) -> None:
 
 
 def test_a_page_of_huge_texts_stays_small() -> None:
-    body = document(samples.hostile("<" * 3_000_000), samples.hostile_analysis("<" * 3_000_000), samples.RUN)
+    body = document(hostile("<" * 3_000_000), hostile_analysis("<" * 3_000_000), samples.RUN)
     assert len(html(body, PICTURES)) < 3_000_000
     assert len(dumps(body)) < 3_000_000
     assert "characters more" in report(body, {"timeline": ""})
-
-
-def test_visible_writes_what_cannot_be_seen() -> None:
-    assert visible("a\x1b[31m\u202eb\u200bc\nd\te") == "a\\x1b[31m\\u202eb\\u200bc\nd\te"
-    assert visible("größer 漢字") == "größer 漢字"
-
-
-@pytest.mark.parametrize("words", ["`", "```\nout", "a `b` c", "", "ends in `"])
-def test_code_cannot_be_closed_from_within(words: str) -> None:
-    for written, tag in ((code_span(words), "code"), (code_block(words), "pre")):
-        read = Page(MarkdownIt().render(written))
-        assert tag in read.names()
-        assert "".join(read.words).split() == words.split()
-
-
-@pytest.mark.parametrize(
-    "words", ["8.25 seconds", "kubernetes v1.34.3", "oom_killed of web", "1-2", "ended: OOMKilled (1)"]
-)
-def test_plain_words_stay_plain_in_markdown(words: str) -> None:
-    assert markdown(words) == words
-
-
-@pytest.mark.parametrize(
-    "words", ["1. one", "- item", "# head", "* star", "a_b _c_ d", "[x](y)", "<i>", "&lt;", "http://a.b/c"]
-)
-def test_markdown_comes_out_as_it_went_in(words: str) -> None:
-    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(markdown(words))
-    assert "".join(Page(rendered).words).strip() == words
-    assert Page(rendered).names() == {"p"}
 
 
 # writing
@@ -401,32 +350,3 @@ def test_a_folder_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(SourceError, match="choose another output_dir"):
         render(samples.no_fault(), None, tmp_path / "file", run=samples.RUN)
-
-
-# words
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "words"),
-    [
-        (0.381, "ratio", "38 %"),
-        (0.0, "ratio", "0 %"),
-        (10 * 2**20, "bytes", "10 MiB"),
-        (0.0452, "seconds", "45 ms"),
-        (2.5, "seconds", "2.5 s"),
-        (7.52, "requests/s", "7.5 requests/s"),
-        (123.4, "requests/s", "123 requests/s"),
-        (0.0, "bytes", "0 B"),
-        (math.nan, "ratio", "no value"),
-    ],
-)
-def test_quantities_as_a_person_says_them(value: float, unit: str, words: str) -> None:
-    assert quantity(value, unit) == words
-
-
-def test_sentences_are_not_split_inside_names() -> None:
-    assert sentences("Pod a.b.c is down. It asked v1.2 of x. Then not") == [
-        "Pod a.b.c is down.",
-        "It asked v1.2 of x.",
-        "Then not",
-    ]

@@ -1,4 +1,4 @@
-"""What a run connects to, and what a snapshot of a real namespace holds."""
+"""What a snapshot holds: one of a recording, and one of a real namespace."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from bad_server import Server, hangs, sends, served, with_length
 
 from srelab_lib.clients.kubeconfig import default_kubeconfig
-from srelab_lib.errors import DeadlineError, RecordingError, SettingsError, SourceError, SrelabError, UnreachableError
+from srelab_lib.errors import RecordingError, SourceError, SrelabError
 from srelab_lib.model import Snapshot, TimeWindow
 from srelab_lib.settings import LAB_CONTEXT, Settings
 from srelab_lib.signals.frames import SCHEMAS, check, frame
-from srelab_lib.sources import connect as module
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.prometheus_service import find_prometheus
 from srelab_lib.sources.range_queries import rate_seconds
@@ -29,106 +27,7 @@ from srelab_lib.sources.recording import record
 from srelab_lib.sources.resources import RESOURCES
 from srelab_lib.sources.snapshot import _at_left_edge, collect
 
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PLANTED = "planted-c0ffee"
-
-
-def kubeconfig(folder: Path, servers: dict[str, str], *, current: str, token: str = "") -> str:
-    """A kubeconfig with one context for each server; its path."""
-    path = folder / "kubeconfig"
-    value = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": current,
-        "clusters": [{"name": name, "cluster": {"server": url}} for name, url in servers.items()],
-        "users": [{"name": "u", "user": {"token": token} if token else {}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in servers],
-    }
-    path.write_text(yaml.safe_dump(value))
-    return str(path)
-
-
-def connected(settings: Settings, incidents_dir: Path, *, now: datetime = NOW) -> None:
-    with connect(settings, incidents_dir=incidents_dir, now=now):
-        pass
-
-
-# --- which servers ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def other() -> Iterator[Server]:
-    """A cluster that happens to be there."""
-    with served(sends(with_length(b'{"gitVersion":"v1.34.0"}'))) as server:
-        yield server
-
-
-def test_auto_never_takes_another_cluster(tmp_path: Path, other: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, {"prod": other.url}, current="prod"))
-    with pytest.raises(RecordingError, match="no incident"):
-        connected(Settings(), tmp_path / "incidents")
-    with pytest.raises(SettingsError, match=LAB_CONTEXT) as caught:
-        connected(Settings(context="prod"), tmp_path)
-    assert "live" in caught.value.hint
-    assert not other.requests
-
-
-def test_auto_without_kubeconfig_takes_the_default_incident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
-    with pytest.raises(RecordingError, match="oom-memory-limit"):
-        connected(Settings(), tmp_path)
-
-
-def test_auto_fails_when_the_lab_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, {LAB_CONTEXT: "http://127.0.0.1:1"}, current=""))
-    with pytest.raises(UnreachableError) as caught:
-        connected(Settings(), tmp_path)
-    assert "source='incident'" in caught.value.hint
-    assert LAB_CONTEXT in caught.value.hint
-
-
-def test_a_lab_that_hangs_is_an_error_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.5)
-    with served(hangs()) as server:
-        monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, {LAB_CONTEXT: server.url}, current=""))
-        with pytest.raises(DeadlineError) as caught:
-            connected(Settings(), tmp_path)
-    assert LAB_CONTEXT in caught.value.hint
-
-
-def test_live_takes_the_context_or_the_current_one(
-    tmp_path: Path, other: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    servers = {"prod": other.url, "down": "http://127.0.0.1:1"}
-    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, servers, current="prod"))
-    for context in ("", "prod"):
-        settings = Settings(source="live", context=context, prometheus_url="http://127.0.0.1:1")
-        with connect(settings, incidents_dir=tmp_path, now=NOW) as connection:
-            assert connection.info.name == "prod"
-            assert connection.info.versions["kubernetes"] == "v1.34.0"
-            assert connection.window == TimeWindow.last(minutes=15, now=NOW)
-            assert connection.prometheus is None
-            assert [item.source for item in connection.missing] == ["Prometheus"]
-            assert not connection.missing[0].deciding
-    with pytest.raises(SettingsError, match="prodd") as caught:
-        connected(Settings(source="live", context="prodd"), tmp_path)
-    assert "prod" in caught.value.hint
-    with pytest.raises(SettingsError, match="future"):
-        connected(Settings(source="live", end="2026-02-01T00:00:00Z"), tmp_path)
-
-
-def test_a_past_window_says_that_objects_are_newer(
-    tmp_path: Path, other: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, {"prod": other.url}, current="prod"))
-    settings = Settings(
-        source="live", end="2026-01-31T10:00:00Z", minutes=5, prometheus_url="http://127.0.0.1:1", namespace="shop"
-    )
-    with connect(settings, incidents_dir=tmp_path, now=NOW) as connection:
-        assert connection.window == TimeWindow(start=NOW - timedelta(hours=2, minutes=5), end=NOW - timedelta(hours=2))
-        assert connection.missing[-1].source == "objects of the past"
-        with pytest.raises(SourceError):  # it answers, and is no API server
-            collect(connection)
 
 
 def test_secrets_are_not_among_what_is_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import diagnosis_samples as samples
 import pandas as pd
 import pytest
+from hostile_samples import ATTACKS, hostile
 
 from srelab_lib.reports import views
 
@@ -42,9 +43,9 @@ def test_onsets_are_told_with_their_units() -> None:
     assert (first["before"], first["after"]) == ("0 %", "38 %")
 
 
-@pytest.mark.parametrize("attack", samples.ATTACKS, ids=range(len(samples.ATTACKS)))
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_tables_show_hostile_text_harmlessly(attack: str) -> None:
-    diagnosis = samples.hostile(attack)
+    diagnosis = hostile(attack)
     for name in TABLES:
         table: pd.DataFrame = getattr(views, name)(diagnosis)
         for column in table:
