@@ -310,3 +310,154 @@ FORGE = EvidenceSet(
 def test_what_failed_what_is_a_unit_and_who_is_hurt(text: str, cited: list[str], status: str) -> None:
     judged = verify(text, cited, FORGE)
     assert judged.status == status, judged.reason
+
+
+def depot_fact(number: int, kind: str, place: str, seconds: int | None, text: str) -> Evidence:
+    time = None if seconds is None else TIME + timedelta(seconds=seconds)
+    return Evidence(id=f"E{number}", kind=kind, object=place, time=time, text=text)
+
+
+DEPOT = EvidenceSet(
+    items=tuple(
+        depot_fact(number, *row)
+        for number, row in enumerate(
+            [
+                ("log", "Pod/depot/riders-5c8d7f9b66-x2kqp", 0, "sent=40 failed=10 p50=0.210s (container=riders)"),
+                ("log", "Pod/depot/riders-5c8d7f9b66-x2kqp", 30, "sent=40 failed=40 p50=0.010s (container=riders)"),
+                ("log", "Pod/depot/audit-sim-77c9d5b4f8-mm2ld", 60, "result=summary ok=75 failed=25"),
+                ("log", "Deployment/depot/router", None, "5 of 72 answers that its log tells of have a 5xx status"),
+                (
+                    "log",
+                    "Pod/depot/router-6b9949b5df-g5xgg",
+                    20,
+                    "stale map: tiles are 94 s old, max 60; refusing to route until they are reloaded",
+                ),
+                (
+                    "change",
+                    "ConfigMap/depot/cache-rules",
+                    2,
+                    "data[ttl_seconds] of ConfigMap cache-rules changed from 300 to 30 by kubectl-edit",
+                ),
+                (
+                    "change",
+                    "Deployment/depot/router",
+                    5,
+                    "image of container router changed from acme/router:3.10.0 to acme/router:3.9.2 (revision 4)",
+                ),
+                ("change", "Deployment/depot/router", 5, "cpu request of container router raised from 100m to 3"),
+                (
+                    "status",
+                    "Deployment/depot/router",
+                    40,
+                    'condition=Progressing status=True message="ReplicaSet router-1 is progressing."',
+                ),
+                ("spec", "Deployment/depot/router", None, "tolerations=none requests.cpu=3 requests.memory=64Mi"),
+                ("status", "Node//depot-worker", None, "allocatable cpu=2 memory=8Gi"),
+                (
+                    "event",
+                    "ReplicaSet/depot/router-6b9949b5df",
+                    45,
+                    'reason=FailedCreate message="error looking up service account depot/router-sa" count=12',
+                ),
+                ("metric", "Deployment/depot/dispatch", 50, "error_ratio went from 0 to 0.62 ratio"),
+                (
+                    "status",
+                    "Pod/depot/router-6b9949b5df-g5xgg",
+                    None,
+                    "container=router state=waiting waiting_reason=CrashLoopBackOff restart_count=6",
+                ),
+                ("metric", "Deployment/depot/dispatch", 50, "request_rate went from 4 to 0 requests/s"),
+                ("spec", "Service/depot/maps", None, "services_in_namespace=maps-v2,router"),
+                (
+                    "event",
+                    "PersistentVolumeClaim/depot/tiles",
+                    55,
+                    'reason=FailedBinding message="no persistent volumes available for this claim" count=3',
+                ),
+                (
+                    "status",
+                    "Pod/depot/tiler-0",
+                    50,
+                    'condition=PodScheduled reason=Unschedulable message="pod has unbound PersistentVolumeClaims"',
+                ),
+                ("change", "Deployment/depot/dispatch", 1, "liveness probe (periodSeconds) lowered from 9 to 3"),
+                ("change", "Deployment/depot/dispatch", 1, "liveness probe (timeoutSeconds) lowered from 3 to 1"),
+                ("log", "Pod/depot/tiler-0", 52, "OSError: [Errno 28] No space left on device"),
+                ("status", "Deployment/depot/dispatch", None, "replicas=3 updatedReplicas=3 readyReplicas=2"),
+                (
+                    "log",
+                    "Pod/depot/dispatch-7d54f77d6d-jpq6j",
+                    33,
+                    "order lost: unexpected status 503 from http://router:8080/route?id=o-88",
+                ),
+            ],
+            start=1,
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "status"),
+    [
+        # a total beside a count of those that failed
+        ("All of the 40 requests that riders sent by 09:20:30 failed.", ["E2"], "kept"),
+        ("A quarter of the requests that riders sent failed, and 30 got through.", ["E1"], "kept"),
+        ("Every request that riders sent failed.", ["E1"], "struck"),
+        ("riders counted 40 failed requests.", ["E1"], "struck"),
+        ("audit-sim has 75 failures in its summary.", ["E3"], "struck"),
+        ("25 requests of audit-sim were ok.", ["E3"], "struck"),
+        # the whole is not the part
+        ("5 of the 72 answers that router logged have a 5xx status.", ["E4"], "kept"),
+        ("72 of the answers that router logged have a 5xx status.", ["E4"], "struck"),
+        # what is compared has one unit, and a key has the unit of its value
+        ("router refuses to route over tiles of 94 seconds, with 60 seconds as the maximum.", ["E5"], "kept"),
+        ("router refuses to route over tiles of 94 seconds, with 60 minutes as the maximum.", ["E5"], "struck"),
+        ("The ttl of cache-rules was lowered from 300 seconds to 30.", ["E6"], "kept"),
+        ("The ttl of cache-rules was lowered from 300 minutes to 30.", ["E6"], "struck"),
+        # a line says what was done because of what it says before
+        ("router declines to route because its tiles are 94 s old.", ["E5"], "kept"),
+        ("The tiles became stale because router was refusing to route.", ["E5"], "struck"),
+        ("dispatch lost an order because router answered with status 503.", ["E23"], "kept"),
+        ("router answered with status 503 because dispatch lost an order.", ["E23"], "struck"),
+        # days of the calendar
+        ("On 4 March 2026 the ttl of cache-rules was lowered.", ["E6"], "kept"),
+        ("The ttl of cache-rules was lowered on Mar 5.", ["E6"], "struck"),
+        # versions go up and down
+        ("At 09:20:05 router was downgraded to 3.9.2.", ["E7"], "kept"),
+        ("At 09:20:05 router was upgraded to 3.9.2.", ["E7"], "struck"),
+        # the time and the values of one change
+        ("It was at 09:20:05 that the CPU request of router was raised to 3 cores.", ["E8", "E9"], "kept"),
+        ("It was at 09:20:40 that the CPU request of router was raised to 3 cores.", ["E8", "E9"], "struck"),
+        ("The liveness timeout of dispatch was cut from 3 seconds to 1.", ["E19", "E20"], "kept"),
+        ("The liveness timeout of dispatch was cut from 9 seconds to 1.", ["E19", "E20"], "struck"),
+        ("The liveness timeout of dispatch was cut from 9 seconds to 3.", ["E19", "E20"], "struck"),
+        ("The change left the liveness timeout of dispatch at 3 seconds.", ["E20"], "struck"),
+        # what fits
+        ("router asks for 3 CPUs and would not fit on depot-worker, which has 2 allocatable.", ["E10", "E11"], "kept"),
+        ("router asks for 3 CPUs and would fit on depot-worker, which has 2 allocatable.", ["E10", "E11"], "struck"),
+        # names stand whole, and in the list that has them
+        ("The service account that could not be looked up is depot/router-sa.", ["E12"], "kept"),
+        ("The service account that could not be looked up is depot/router.", ["E12"], "struck"),
+        ("maps-v2 is among the services in the namespace.", ["E16"], "kept"),
+        ("maps is present in the namespace, beside router.", ["E16"], "struck"),
+        # how often in a span, whatever is counted
+        ("dispatch got 240 requests per minute before its rate fell to zero.", ["E15"], "kept"),
+        ("dispatch got 4 requests per minute before its rate fell to zero.", ["E15"], "struck"),
+        ("The service account was looked up 12 times per second.", ["E12"], "struck"),
+        # what is not there
+        ("tiles is not bound, for want of a persistent volume.", ["E17"], "kept"),
+        ("tiler-0 had free space left on its device.", ["E21"], "struck"),
+        ("Two replicas of dispatch are ready; there should be three.", ["E22"], "kept"),
+        ("Two replicas of dispatch are ready; there should be five.", ["E22"], "struck"),
+        ("dispatch error ratio: 0 -> 62 %", ["E13"], "kept"),
+        ("dispatch error ratio: 0 -> 38 %", ["E13"], "struck"),
+        # who keeps whom from what
+        ("tiler-0 is unschedulable because its claim is unbound.", ["E17", "E18"], "kept"),
+        ("The claim is unbound because tiler-0 is unschedulable.", ["E17", "E18"], "struck"),
+        ("The errors of dispatch drove router into CrashLoopBackOff.", ["E13", "E14"], "struck"),
+    ],
+)
+def test_tallies_changes_days_and_rates_are_those_of_the_facts(text: str, cited: list[str], status: str) -> None:
+    judged = verify(text, cited, DEPOT)
+    assert judged.status == status, judged.reason

@@ -12,6 +12,7 @@ from srelab_lib.explanation.passages import Held, Passage
 from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.relations import steps
 from srelab_lib.explanation.words import clauses
+from srelab_lib.model import split_ref
 
 _COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
 _COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b(?! bytes)|\btimes\b")
@@ -28,6 +29,7 @@ _IN_ALL = re.compile(
 _COUNT_FIELD = re.compile(r"(?<![\w.])(?P<name>[A-Za-z_]*(?:count|failed|restarts|replicas|Replicas))=(?P<count>\d+)\b")
 _NODES = re.compile(r"\b\d+/(?P<all>\d+) nodes\b")
 _OF_NODES = re.compile(r"(?<![\d/.])(?P<some>\d+) (?:node\(s\)|Insufficient|Too many)")
+_POD_TOLD = re.compile(r"\b[Pp]od (?:[\w-]+/)?([a-z][\w-]*-[a-z0-9]{5})(?![\w-])")
 _SIZED = frozenset({"bytes", "cores"})
 
 
@@ -66,7 +68,8 @@ def _told_apart(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 def _pods(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     """How many pods the cited facts are of, where the claim counts pods."""
-    pods = {fact.item.object for fact in held if fact.item.object.startswith("Pod/")}
+    pods = {split_ref(fact.item.object)[2] for fact in held if fact.item.object.startswith("Pod/")}
+    pods |= {name for fact in held for name in _POD_TOLD.findall(fact.item.text)}
     for item in claim.quantities:
         if len(pods) > 1 and item.value == len(pods) and _COUNTS_PODS.match(claim.plain[item.end :]):
             yield replace(item)

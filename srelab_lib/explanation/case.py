@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from srelab_lib.explanation.concept import Concept
+from srelab_lib.explanation.dates import without_days
 from srelab_lib.explanation.disclaimers import set_aside
 from srelab_lib.explanation.links import links
 from srelab_lib.explanation.passages import Held, Names, Passage, names_of, read_claim, read_fact
@@ -37,7 +38,7 @@ class Case:
     @cached_property
     def claim(self) -> Passage:
         """The claim, read; a cause that it rules out is judged by itself."""
-        return read_claim(set_aside(self.text), self.names)
+        return read_claim(set_aside(without_days(self.text)), self.names)
 
     @cached_property
     def held(self) -> list[Held]:

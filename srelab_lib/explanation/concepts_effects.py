@@ -77,6 +77,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"\btrouble\b",
         TROUBLE,
         (FAILED, FELT),
+        r"exit code\W?0\b(?!.*exit code\W?[1-9])",
     ),
     topic(
         "an exception",
@@ -131,8 +132,9 @@ EFFECTS: tuple[Concept, ...] = (
         r"\bnewly created\b|"
         r"(?:·|polic\w+|claims?|quotas?|deployments?|services?|secrets?|config ?maps?|class|budget|binding|autoscaler)"
         r"\W+(?:(?:had|has|have) )?(?:was|were|been|got) (?:only |then |just |later )?created\b|"
-        r"\bcreation of\b|\brenam\w*|"
-        r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b(?! (?:is|was|are|limit|fail|cap))|"
+        r"\bcreation of\b(?! (?:(?:an?|the|its) )?(?:[\w·-]+ ){0,2}?(?:pods?|containers?)\b)|\brenam\w*|"
+        r"\b(?:was|were|been|got|get|being) set (?:to|from)\b|\bscal(?:ed|ing)\b"
+        r"(?! (?:is|was|are|limit|fail|cap|active))|"
         r"\b(?:was|were|been|being|got) (?:\w+ )?(?:rolled out|deployed|released|upgraded|"
         r"rolled back)\b|^\W*(?:the |an? )?(?:roll ?out|deployment|release|upgrade) of\b(?!.*(?:stuck|"
         r"fail|stall|block|not|never|hang|exceed|progress))|"

@@ -46,6 +46,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"
         r"minimum availability|"
         r"(?<!updated )(?<!ready )(?<!available )replicas=(?P<all>\d+)\b.*?\bavailable replicas=(?!(?P=all)\b)\d|"
+        r"\bno (?:[\w·]+ ){1,3}?(?:is |are )?available|"
         r"crash loop|node memory available|fail\w* to (?:pull|resolve)|err image|pull back",
         UNREADY,
     ),

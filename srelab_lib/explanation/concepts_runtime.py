@@ -121,7 +121,8 @@ RUNTIME: tuple[Concept, ...] = (
     ),
     event(
         "exhausted",
-        r"\bexhaust\w*|used up|\bfull\b(?! (?:seconds?|minutes?|hours?|name|stop|(?:table )?scans?|text|path))|"
+        r"\bexhaust\w*|used up|(?<!% )(?<!percent )(?<!per cent )\bfull\b(?! (?:seconds?|minutes?|hours?|name|"
+        r"stop|(?:table )?scans?|text|path))|"
         r"deplet\w*|\bran out\b(?! at\b)|\bruns? out\b|\bran dry|saturat\w*|"
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"

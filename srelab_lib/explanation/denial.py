@@ -61,7 +61,7 @@ _INHERENT = re.compile(
 )
 _MANNER = re.compile(
     r" (?:cleanly|gracefully|normally|properly|alone|by (?:itself|themselves)|(?:on|of) (?:its|their) own|at once|"
-    r"right away|immediately|together|simultaneously)\b"
+    r"right away|immediately|together|simultaneously|with an? (?:error|failure|non ?zero code))\b"
 )
 """`Did not end by itself`: how is denied, and not that it did."""
 _ATTRIBUTIVE = re.compile(r"\b(?:the|its|their|this|that|these|those) $")

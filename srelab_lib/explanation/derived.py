@@ -12,6 +12,7 @@ from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.passages import Held, Passage, times_of
 from srelab_lib.explanation.quantities import DIFFERENCE, Quantity, between, folds, missing_counts, unsupported
 from srelab_lib.explanation.relations import steps
+from srelab_lib.explanation.units import UNIT
 from srelab_lib.signals.edits import time_of
 
 _LACKING = re.compile(
@@ -20,7 +21,7 @@ _LACKING = re.compile(
     re.IGNORECASE,
 )
 _REST = re.compile(
-    r"\b(?:not|n't|no|all but|success\w*|succeed\w*|others?|remaining|rest|left|fine|well|free|without)\b",
+    r"\b(?:not|n't|no|all but|success\w*|succeed\w*|others?|remaining|rest|left|fine|well|free|without|ok|through)\b",
     re.IGNORECASE,
 )
 """What says that those are meant which a fact does not count."""
@@ -46,7 +47,7 @@ _ROOM = re.compile(
 _LIST = re.compile(r"=(?P<items>[\w.-]+(?:,[\w.-]+)+)(?![\w=])")
 _NAMED_UNIT = re.compile(
     r"\b(?:[A-Z][A-Z0-9_]*_(?P<unit>SECONDS|SECS?|MS|MILLIS|MINUTES|BYTES|PERCENT|MB|MIB|GB|GIB)|"
-    r"[a-z]\w*(?P<seconds>Seconds))\b"
+    r"[a-z]\w*(?P<seconds>Seconds)|data\[\w+_(?P<key>ms|millis|secs?|seconds|minutes|bytes|percent|kb|mb|mib|gb|gib)\])(?!\w)"
     r"(?!=)"
 )
 _UNIT_FIELD = re.compile(
@@ -115,17 +116,22 @@ def _told_times(held: Sequence[Held]) -> list[datetime]:
 
 
 def _versions(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
-    """`busybox 1.35` of the image busybox:1.35."""
+    """`busybox 1.35` of the image busybox:1.35; `version 1` of any."""
     for item in claim.quantities:
         name = re.search(r"([\w./-]+) $", claim.plain[: item.start])
-        tag = re.compile(rf"{re.escape(name[1])}:v?{re.escape(item.text)}(?![\w.])") if name else None
+        image = (
+            r"[\w-]"
+            if name and name[1].lower() in {"version", "tag", "release"}
+            else re.escape(name[1] if name else "")
+        )
+        tag = re.compile(rf"{image}:v?{re.escape(item.text)}(?![\w.])") if name else None
         if tag and any(tag.search(fact.plain) for fact in held):
             yield replace(item)
 
 
 def _gaps(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     """It asks for 64 cores where a node has 2: 62 more than that."""
-    numbers = [item for fact in held for item in fact.quantities]
+    numbers = [item for fact in held for item in (*fact.quantities, *_in_named_units(fact))]
     for said in claim.quantities:
         for one in (item for item in numbers if item.value == said.value):
             for other in (item for item in numbers if item.family == one.family and item.value != one.value):
@@ -164,6 +170,16 @@ def _changed(held: Sequence[Held]) -> Iterator[Quantity]:
             yield Quantity(text="", value=1 - new / old, family="share", step=0.01, roles=_DIFFERENCE)
 
 
+_COMPARED = re.compile(
+    rf"(?<![\w.])\d+(?:\.\d+)? ?(?P<unit>{UNIT})(?![\w/])[^;:=]{{0,30}}?[,(] ?(?:the |its )?"
+    r"(?:limit|max(?:imum)?|threshold|allowed|budget|cap|ceiling)(?: of| is|:|=)? ?(?P<bare>\d+(?:\.\d+)?)(?![\w.%])"
+    r"(?! [a-z]+s\b)",
+    re.IGNORECASE,
+)
+"""`Is 152 s old, limit 150`: what is compared has one unit."""
+_CPU_STEP = re.compile(r"^cpu (?:request|limit) of .*? from (\S+) to (\S+)")
+"""`From 500m to 2`: of a CPU."""
+_SETTING_ROLES = frozenset({"limit", "request", "timeout", "period"})
 _UNITS = {"millis": "ms", "sec": "s", "secs": "s"}
 
 
@@ -172,20 +188,24 @@ def _in_named_units(fact: Held) -> Iterator[Quantity]:
     for match in _UNIT_FIELD.finditer(fact.item.text):
         unit = match["unit"] or match["bare"]
         yield from quantities(f"{match['number']} {_UNITS.get(unit, unit)}")
+    for match in _CPU_STEP.finditer(fact.item.text):
+        yield from (one for end in match.groups() if end.isdigit() for one in quantities(f"{end} cores"))
+    for match in _COMPARED.finditer(fact.item.text):
+        yield from quantities(f"{match['bare']} {match['unit']}")
     named = _NAMED_UNIT.search(fact.item.text)
-    written = (named["unit"] or named["seconds"]).lower() if named else ""
+    written = (named["unit"] or named["seconds"] or named["key"]).lower() if named else ""
     unit = _UNITS.get(written, written)
     for item in fact.quantities if named else ():
-        if not item.family and not item.roles:
+        if not item.family and not item.roles - _SETTING_ROLES:
             found = quantities(f"{item.text} {unit}")
             yield from (replace(one, start=item.start, end=item.end) for one in found[:1])
 
 
-_FAILING = re.compile(r"\berror_ratio went from \S+ to (?P<share>0\.\d+)\b")
+_FAILING = re.compile(r"\b(?:error_ratio went from \S+ to|volume_used_ratio) (?P<share>0\.\d+)\b")
 
 
 def rest_of(fact: Held) -> Iterator[Quantity]:
-    """Of an error ratio the share of those that succeed."""
+    """Of an error ratio the share of those that succeed, of a volume what is not used."""
     for match in _FAILING.finditer(fact.item.text):
         yield Quantity(text="", value=1 - float(match["share"]), family="share", step=0.01)
 
@@ -194,6 +214,8 @@ def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
     """`161 of 276 answers`: a share, and that of the rest."""
     for did, did_not in beside(fact):
         yield Quantity(text="", value=did + did_not)
+    for _, whole in failed_of(fact):
+        yield Quantity(text="", value=whole)
     for part, whole in counted_parts(fact):
         yield Quantity(text="", value=part / whole, family="share", step=0.01)
         if rest:
@@ -204,9 +226,23 @@ def _counted_parts(fact: Held, *, rest: bool) -> Iterator[Quantity]:
 def counted_parts(fact: Held) -> list[tuple[int, int]]:
     """`161 of 276 answers`: each part and its whole."""
     pairs = [(int(match["part"]), int(match["whole"])) for match in _OF.finditer(fact.item.text)]
+    pairs += [pair for bad, whole in failed_of(fact) for pair in ((bad, whole), (whole - bad, whole))]
     for good, bad in beside(fact):
         pairs += [(good, good + bad), (bad, good + bad)]
     return [(part, whole) for part, whole in pairs if 0 < part <= whole]
+
+
+_FAILED_OF = re.compile(
+    r"(?<![\w.])(?:(?P<whole>sent|total|requests|calls|attempts|n)=(?P<all>\d+)|(?:ok|succeeded|"
+    r"answered)=(?P<good>\d+)),? "
+    r"(?:[a-z]+=\d+,? ){0,2}?(?:failed|errors?|failures|lost)=(?P<bad>\d+)(?![\w.])"
+)
+
+
+def failed_of(fact: Held) -> list[tuple[int, int]]:
+    """`sent=30 failed=21`, `ok=196 failed=164`: how many failed, and of how many."""
+    found = [(int(match["bad"]), match) for match in _FAILED_OF.finditer(fact.item.text)]
+    return [(bad, int(match["all"]) if match["whole"] else int(match["good"]) + bad) for bad, match in found]
 
 
 def beside(fact: Held) -> list[tuple[int, int]]:

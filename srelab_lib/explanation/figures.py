@@ -84,7 +84,7 @@ def quantities(text: str) -> list[Quantity]:
     found += [_parsed(match) for match in _NUMBER.finditer(blank)]
     found += [_spelled(match) for match in WORD_NUMBER.finditer(blank)]
     found.sort(key=lambda item: item.start)
-    return [_in_context(item, text) for item in _shared_units(found, text)]
+    return _shared_rates([_in_context(item, text) for item in _shared_units(found, text)], text)
 
 
 def clock_times(text: str) -> list[str]:
@@ -219,6 +219,9 @@ def _in_context(item: Quantity, text: str) -> Quantity:
     manner = next((name for name, pattern in _MANNERS if pattern.search(before)), item.manner)
     per = _PER.match(after)
     item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
+    counted = _COUNTED_PER.match(after) if not item.family else None
+    if counted:
+        return _rate(item, unit_of(counted["span"])[2])
     if not item.family and _RATE_KEY.search(before) and not _OTHER_SPAN.search(after):
         return replace(item, family="rate")
     return item if item.family else _with_key_unit(item, before)
@@ -229,7 +232,34 @@ _RATE_KEY = re.compile(
     r"(?: (?:about|around|some|nearly|almost|roughly))? $",
     re.IGNORECASE,
 )
+_COUNTED_PER = re.compile(
+    r"(?: (?!(?:within|in|for|after|before|over|than|half|about|around|only|and|or|to|of|at|on|by|when)\b)"
+    r"[a-z-]+){1,3}? (?:per|each|every|an?(?= \w+(?! (?:later|before|after|earlier|ago|apart|on|from|in|or)\b))) "
+    r"(?P<span>second|minute|hour|day)\b",
+    re.IGNORECASE,
+)
+"""`154 answers per second`, `3 times a minute`: how often, whatever is counted."""
 _OTHER_SPAN = re.compile(r"\b(?:per|an?|each|every) (?!sec)\w+|/(?!s)", re.IGNORECASE)
+
+
+def _shared_rates(found: list[Quantity], text: str) -> list[Quantity]:
+    """`From 240 requests a minute to 60`: both are of a minute."""
+    result = list(found)
+    for position, (one, other) in enumerate(zip(found, found[1:], strict=False)):
+        gap = text[one.end : other.start]
+        first, second = _COUNTED_PER.match(gap), _COUNTED_PER.match(text, other.end)
+        if first and not other.family and _UNIT_CARRIED.fullmatch(gap, first.end()):
+            result[position + 1] = _rate(other, unit_of(first["span"])[2])
+        elif second and not one.family and _UNIT_FOLLOWS.fullmatch(gap):
+            result[position] = _rate(one, unit_of(second["span"])[2])
+    return result
+
+
+def _rate(item: Quantity, span_seconds: float) -> Quantity:
+    """`60 requests a minute`: one per second."""
+    return replace(item, value=item.value / span_seconds, step=item.step / span_seconds, family="rate")
+
+
 _OTHER_UNIT_KEY = re.compile(r"_(?:ms|millis|minutes|bytes|percent)\W{1,3}$", re.IGNORECASE)
 
 

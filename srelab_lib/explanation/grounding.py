@@ -5,7 +5,9 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
 * a citation of nothing, or of what does not exist, or of facts that do not speak of what the claim speaks of;
 * a name (object, pod, host, image, variable, path, reason of an API) that the cited facts do not have, and a fault, a
   number or an event said of another object than the one whose facts hold it;
-* a number, a share, a time of day or a number in words that the facts do not have in that role: a port is no exit code;
+* a number, a share, a time of day, a date or a number in words that the facts do not have in that role: a port is no
+  exit code, those that succeeded are not those that failed, 12 in all are not 12 a second;
+* the time, or the old value, of another change than the one that it tells of;
 * another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where there is one;
 * a denial of what the facts state (an event, a direction, a field's value), a statement of what they deny, "still" of
   what they end, and a success where they tell of trouble only;
@@ -30,6 +32,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from srelab_lib.explanation import rules_capacity as capacity
+from srelab_lib.explanation import rules_changes as changes
 from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_meaning as meaning
@@ -37,6 +41,7 @@ from srelab_lib.explanation import rules_numbers as numbers
 from srelab_lib.explanation import rules_pairs as pairs
 from srelab_lib.explanation import rules_roles as roles
 from srelab_lib.explanation import rules_substance as substance
+from srelab_lib.explanation import rules_tallies as tallies
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.passages import CITED_ID
 from srelab_lib.explanation.wording import worded
@@ -74,11 +79,17 @@ RULES: tuple[Rule, ...] = (
     roles.settings_are_of_their_object,
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
+    numbers.days_stand_in_facts,
     numbers.whole_is_whole,
     pairs.counts_are_of_their_kind,
     pairs.times_are_of_their_object,
     pairs.numbers_are_of_their_time,
     pairs.names_count_nothing,
+    tallies.tallies_are_of_their_key,
+    tallies.part_is_no_whole,
+    capacity.fits_where_there_is_room,
+    changes.changes_have_their_time,
+    changes.steps_are_of_one_change,
     meaning.facts_speak_of_it,
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
@@ -95,6 +106,9 @@ RULES: tuple[Rule, ...] = (
     fields.did_what_failed,
     fields.labels_are_had,
     fields.policies_let_in,
+    fields.nothing_is_left,
+    fields.members_are_listed,
+    fields.names_stand_whole,
     meaning.outcome_agrees,
     meaning.direction_agrees,
     meaning.ruled_out_is_later,

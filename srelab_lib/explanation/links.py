@@ -46,7 +46,8 @@ _EFFECT_FIRST = (
     r"(?<!\bbe )(?<!\bwas )(?<!\bwere )(?<!\bis )(?<!\bare )followed(?= (?:the|an?|its|on|after)\b)|preceded by|"
     r"follow(?:s|ed|ing)? from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
     r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
-    r"as soon as|once|now that|(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
+    r"as soon as|once(?! (?:more|again|already|so far|in|every|per|at|a)\b|[.,;]|$)|now that|"
+    r"(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
 )
 _DOES = (
     r"(?:exhaust(?:s|ed)|us(?:es|ed) up|fill(?:s|ed)(?: up)?|overload(?:s|ed)|overwhelm(?:s|ed)|"
@@ -67,7 +68,7 @@ _CAUSE_FIRST = (
     r"produc(?:es|ed|ing)|provok(?:es|ed|ing)|explain(?:s|ed)?|means?(?: that)?|meant(?! (?:for|to)\b)(?: that)?|"
     r"(?:ke(?:eps|pt|eping)|stop(?:s|ped|ping)?|prevent(?:s|ed|ing)?)(?= [^,;.]{1,40} from \w+ing)|"
     r"le(?:aves|ft|aving)(?= (?:the |its |an? |all |every )?[\w·-]+ (?:with|without|unable|not|un\w+)\b)|"
-    r"turn(?:s|ed|ing)(?= [^,;.]{1,40} into )|"
+    r"(?:turn(?:s|ed|ing)|sen(?:ds|t|ding)|puts?|thr[eo]ws?|plung(?:es|ed|ing)|dr(?:ives|ove))(?= [^,;.]{1,40} into )|"
     r"(?<!be )(?<!was )(?<!were )(?<!been )(?<!being )(?<!is )(?<!are )(?<!had )(?<!has )(?<!have )(?<!got )(?<!and )"
     r"(?:lower(?:s|ed)|rais(?:es|ed)(?! (?:an? |the |its )?(?:[\w-]+ )?\w*(?:error|exception)\b)|reduc(?:es|ed)|"
     r"increas(?:es|ed)|slow(?:s|ed)|drag(?:s|ged)|br(?:ings|ought)|"
@@ -77,7 +78,7 @@ _CAUSE_FIRST = (
     r"(?<=, and )(?:as an? (?:result|consequence) of|because of|due to|owing to) (?:that|this|it)\b|"
     r"preced(?:es|ed|ing)(?! by)|before(?! (?:the|its|an?|their|this) (?:[\w-]+ ){0,3}?(?:time-?out|"
     r"deadline)\b)|and then|then|followed by|ahead of|prior to|culminat\w+ in|"
-    r"end(?:s|ed|ing)? (?:up )?in(?! (?:an? )?(?:exit|code|status|error)\b)"
+    r"end(?:s|ed|ing)? (?:up )?in(?! (?:an? )?(?:(?:exit|code|status|error)\b|[\"'`\d]))"
 )
 _TEMPORAL = re.compile(
     rf"{_THEN}|{_BEHIND}|"
@@ -188,6 +189,8 @@ def _linked(sentence: str) -> Iterator[Link]:
         if match[0].lower() == "since" and _SUPPOSED.search(left):
             continue
         temporal = _TEMPORAL.fullmatch(match[0].strip()) is not None
+        if _LACK.fullmatch(match[0]):
+            right = "lack of" + _LACK_ENDS.split(right)[0]
         if position and _ALONE.fullmatch(parts[position - 1]) and "," in left:
             left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."
         if temporal and (own := _OWN_CLAUSE.search(left)):
@@ -206,6 +209,11 @@ def _linked(sentence: str) -> Iterator[Link]:
             apart = None if comma else _INVERTED.match(right) or _APART.match(right) or _APART_EVENT.match(right)
             if comma or apart:
                 yield Link(apart["cause"], apart["effect"], temporal) if apart else Link(cause, effect, temporal)
+
+
+_LACK = re.compile(r"for (?:want|lack) of", re.IGNORECASE)
+_LACK_ENDS = re.compile(r"[,;]| (?:and|but|while|when|at|after|before|with)\b")
+"""`Killed for lack of memory and at 2 restarts`: only what is lacking is the cause."""
 
 
 def _of_other_time(before: re.Match[str], left: str) -> bool:

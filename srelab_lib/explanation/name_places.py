@@ -31,6 +31,7 @@ _BEFORE = re.compile(
 _AUX = r"is|was|has|had|does|did|do|can|could|will|would|are|were|have"
 _AFTER = (
     re.compile(rf"\b(?:(?P<object>{_OBJECT})|{_DATUM}) (?P<word>[a-z][a-z']+)(?= (?:{_AUX})\b)"),
+    re.compile(r"\b(?P<object>container) (?P<word>[a-z][a-z']+)(?= (?:of|in) (?:the )?(?:pod|deployment|·))"),
     re.compile(r"\b(?:column|key|table|relation|entry|variable) (?P<word>[a-z][a-z']+)(?= (?:that|which)\b)"),
     re.compile(rf"\b{_DATUM} (?P<word>[a-z][a-z']+)(?=[.,;]|$| (?:in|of|from|on)\b)"),
 )

@@ -21,6 +21,7 @@ from srelab_lib.explanation.passages import Held, Names, Passage, is_named
 from srelab_lib.explanation.units import UNIT
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import english, spread, stem, words
+from srelab_lib.model import split_ref
 
 _QUOTED = re.compile(r"[\"`“”«»]([^\"`“”«»]{1,120})[\"`“”«»]|(?<![\w])'([^']{2,120})'(?![\w])")
 _TOKEN = re.compile(r"[/]?[A-Za-z0-9_$][\w.:/@$+-]*[\w)/]|[A-Za-z]")
@@ -182,23 +183,33 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], names: Nam
     stems = {one for fact in held for one in fact.stems}
     stems |= {stem(part) for token in tokens(claim.plain) if stands(token, facts) for part in words(spread(token))}
     loose = set(words(covered))
+    spaces = set(_own_namespaces(claim, held))
     leading = _LEADING.match(claim.plain)
     begins = [(leading["word"], False)] if leading else []
     for word, is_name in (*begins, *named_words(_NO_SERVICE.sub(" ", claim.spread))):
-        if word in MODIFIERS | ACRONYMS or stem(word) in stems | SMALL or f"{word}server" in facts.lower():
+        known = word in spaces or stem(word) in stems | SMALL or f"{word}server" in facts.lower()
+        if known or word in MODIFIERS | ACRONYMS:
             continue
         if is_name and not _happens(word):
             return word
         if not is_name and word in loose and not describes(word):
             return word
     for word in words(_NO_SERVICE.sub(" ", covered)):
-        if stem(word) in stems or _UNIT_WORD.fullmatch(word):
+        if stem(word) in stems or _UNIT_WORD.fullmatch(word) or word in spaces:
             continue
         if _is_service(word, claim.spread, names) or not (
             _plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)
         ):
             return word
     return None
+
+
+def _own_namespaces(claim: Passage, held: Sequence[Held]) -> Iterator[str]:
+    """Namespaces of the facts' objects that a claim names as such: `in the recipes namespace`."""
+    for space in {split_ref(fact.item.object)[1] for fact in held if fact.item.object.count("/") >= 2} - {""}:
+        said = rf"(?<![\w-]){re.escape(space)} namespace\b|\bnamespace (?:called |named )?{re.escape(space)}(?![\w-])"
+        if re.search(said, claim.plain, re.IGNORECASE):
+            yield space
 
 
 def _is_service(word: str, text: str, names: Names) -> bool:

@@ -20,7 +20,11 @@ _STEPS = tuple(
         (
             r"\b5(?:\d\d|xx)\b|\b(?:get|post|put|patch|delete|head)\b[^.;]{0,60}?\b(?:fail|answer|return|respon|end)\w*|"
             r"\bfail\w* (?:get|post|put|patch|delete)\b|\brequests?\b(?: [\w·/]+){0,4}? (?:fail|los)\w*|"
-            r"\bfail\w* requests?\b|\berror (?:ratio|rate|share)\b"
+            r"\bfail\w* requests?\b|\berror (?:ratio|rate|share)\b|"
+            r"\b(?:drop|fall|loss|decline|collapse|end) (?:of|in) (?:[\w·]+ ){0,4}?(?:rate|traffic|requests|"
+            r"throughput)\b|"
+            r"\b(?:rate|traffic|requests|throughput) (?:[\w·]+ ){0,4}?(?:fell|dropp\w+|declin\w+|collaps\w+|ceas\w+) "
+            r"(?:to (?:0|zero|nothing)\b)?"
         ),
     )
 )

@@ -99,6 +99,7 @@ _A_SPAN = re.compile(
 )
 _OR_TWO = re.compile(r"\ban? (?:milli)?(?:second|minute|hour) or (?:two|so)\b", re.IGNORECASE)
 """How long is left open."""
+_THERE_SHOULD_BE_ONE = re.compile(r"\bthere should be (?:only |just )?one\b", re.IGNORECASE)
 _NOT_NOUGHT = re.compile(r"\bnon[ -]?zero\b", re.IGNORECASE)
 
 
@@ -107,6 +108,7 @@ def with_halves(text: str) -> str:
     text = _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
     text = _OR_TWO.sub("moments", text)
     text = _PART_OF_ONE.sub(lambda match: f"about {_ratio(match):g} ", text)
+    text = _THERE_SHOULD_BE_ONE.sub("there should be 1", text)
     text = _A_SPAN.sub(r"1 \g<unit>", text)
     return _NOT_NOUGHT.sub("!=0", _COMPOUND.sub(_compound, text))
 

@@ -141,9 +141,17 @@ def _settles_nothing(cause: Passage, effect: Passage, held: Sequence[Held], name
     return is_troubled(cause.spread) or not causes or any(fact.item.kind not in _SETTINGS for fact in causes)
 
 
+_LACKING = re.compile(r"\W*lack of\b")
+"""How something is, whatever fact tells of it."""
+
+
 def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """Of one workload: how it ended, or what followed from that, is no cause of what it was doing before."""
-    if _MORE_LOAD.search(cause.spread) or (_homes(cause, names) and _homes(effect, names) - _homes(cause, names)):
+    if (
+        _MORE_LOAD.search(cause.spread)
+        or _LACKING.match(cause.spread)
+        or (_homes(cause, names) and _homes(effect, names) - _homes(cause, names))
+    ):
         return False
     causes, effects = facts_of(cause, held), facts_of(effect, held)
     if not {workload(fact) for fact in causes or held} & {workload(fact) for fact in effects or held}:
@@ -199,10 +207,14 @@ _RECEIVED = re.compile(r"\b(?:receiv\w*|got|gets|saw|sees|was (?:answered|given|
 """An answer that the one named was given by another one."""
 
 
+_NAMES = re.compile(r"no such host|nxdomain|resolv|name or service")
+_LOOKUP = re.compile(r"\blook ?ups?\b")
+
+
 def _needs(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """A later step of an operation is no cause of an earlier one, unless the one that is called failed at it."""
-    del held
-    if not comes_too_late(cause.spread, effect.spread):
+    of_names = any(_NAMES.search(fact.spread) for fact in held)
+    if not comes_too_late(cause.spread, _LOOKUP.sub("name lookup", effect.spread) if of_names else effect.spread):
         return False
     one, other = _homes(cause, names), _homes(effect, names)
     apart = bool(one and other) and not one & other and not _RECEIVED.search(cause.spread)
@@ -229,6 +241,46 @@ def _is_refused_before(cause: Passage, effect: Passage, held: Sequence[Held], na
         fact.item.kind in {"event", "status"} and _PLATFORM.search(fact.item.text) for fact in refused
     )
     return platform and bool(told) and all(fact.item.kind in {"log", "metric"} for fact in told)
+
+
+_NOT_PLACED = re.compile(
+    r"\bunschedul\w*|\b(?:can|could) not (?:be )?(?:schedul|plac)\w*|\bfail\w* ?scheduling|"
+    r"\b(?:not|never) (?:been )?scheduled\b|"
+    r"\bpending pods?\b|\bpods? (?:· )?(?:is|was|stays|stayed|remains) pending\b"
+)
+_KEEPS_FROM_PLACE = re.compile(
+    r"\b(?:un)?bound\b|\bbind\w*|\bprovision\w*|\b(?:became|ran|runs|is|was|got|went) "
+    r"(?:\w+ )?(?:short|low|out) (?:of|on)\b|"
+    r"\binsufficient\b|\bshortage\b|\b(?:un)?taint\w*|\bcordon\w*|\bquota\b|\bstorage ?class\w*"
+)
+_WAITS_FOR_POD = re.compile(r"wait\w* for (?:first consumer|pod|a pod)|WaitForFirstConsumer", re.IGNORECASE)
+
+
+def _is_not_placed_for_it(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """What keeps a pod from being placed is no effect of that; but a claim may wait for the pod that uses it."""
+    del names
+    if any(_WAITS_FOR_POD.search(fact.item.text) for fact in held) or not _NOT_PLACED.search(cause.spread):
+        return False
+    other = _KEEPS_FROM_PLACE.search(cause.spread)
+    return _KEEPS_FROM_PLACE.search(effect.spread) is not None and not other and not _NOT_PLACED.search(effect.spread)
+
+
+_ENDS = re.compile(
+    r"\bcrash ?loop|\bback ?off\b|\bcrash\w*|\brestart\w*|\bexit\w*|\boom\b|\bkilled\b|\bnot ready\b|\bunready\b"
+)
+
+
+def _is_caller_hurt(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """That the requests of a caller fail ends no process of the one that it calls."""
+    if _LOAD.search(cause.spread) or CHANGED in stages(cause.spread, earliest) or not _ENDS.search(effect.spread):
+        return False
+    callers, called = facts_of(cause, held), facts_of(effect, held)
+    if not callers or not all(fact.item.text.startswith("error_ratio ") for fact in callers):
+        return False
+    ones, others = {workload(fact) for fact in callers}, {workload(fact) for fact in called}
+    return (
+        bool(others) and not ones & others and not any((other, one) in names.calls for one in ones for other in others)
+    )
 
 
 _GIVES_UP = re.compile(r"time ?out|timed out|deadline|cancel|reset|eof|broken pipe", re.IGNORECASE)
@@ -267,6 +319,8 @@ _RULES = (
     _is_logged_before,
     _is_passed_up,
     _is_refused_before,
+    _is_not_placed_for_it,
+    _is_caller_hurt,
     _settles_nothing,
     _is_later_by_place,
     _depends,

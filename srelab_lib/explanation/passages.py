@@ -219,6 +219,8 @@ def read_fact(item: Evidence, names: Names) -> Held:
     if kind == "Pod":
         parts.append(" ".join(f"owner {owner}" for owner in names.owners(name)))
     parts += explained(item.text)
+    if "httpGet" in item.text:
+        parts.append("GET")
     if _ENV_NAME.search(item.text):
         parts.append("envname")
     return Held(plain(" · ".join(parts)), names.peculiar, item)
@@ -229,6 +231,11 @@ def mentions(name: str, text: str) -> bool:
     return (
         re.search(rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern})?(?![\w-])", text, re.IGNORECASE) is not None
     )
+
+
+def mentions_whole(name: str, text: str) -> bool:
+    """True when a text has a name just as it is."""
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", text, re.IGNORECASE) is not None
 
 
 def concerning(claim: Passage, held: Sequence[Held], names: Names) -> list[Held]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from srelab_lib.explanation.concept import TROUBLE, WELL
+from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.number_words import WORDS
+from srelab_lib.explanation.words import stem, words
 
 _DENIED = (
     r"\b(?:not|no|never|none|nothing|nobody|nowhere|neither|nor|without|cannot|hardly|barely|(?<![\d.,])0(?![.,]?\d)|zero|false|null|"
@@ -19,7 +21,7 @@ _TROUBLE = (
     r"devoid|empt(?:y|ied|ies)|break|broke|mismatch|unexpected|untolerated|did ?n.t|no longer"
 )
 _DECLINED = (
-    r"hit\b|affect|strik|struck|suffer|wrong|bad\b|den(?:y|ies)\b|chok|complain|trip|trouble|problem|issue|"
+    r"hit\b|declin|affect|strik|struck|suffer|wrong|bad\b|den(?:y|ies)\b|chok|complain|trip|trouble|problem|issue|"
     r"turn(?:s|ed)? (?:down|away)|block|"
     r"forbid|prohibit|prevent|stop|cease|quit|ended?\b|exit|terminat|shut|die|dying|dead\b|hang|hung|stall|wait|delay|slow|late\b|restart|"
     r"gave up|gives? up|giving up|bar(?:s|red) |silent|mute|down\b|unready|un\w+able|invalid|malformed|corrupt|"
@@ -27,7 +29,8 @@ _DECLINED = (
     r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|locked|miss|vanish|disappear|"
     r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
     r"in vain|used up|reset|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
-    r"in(?:correct|complete|adequate|valid|sufficient)|mis\w{4,}"
+    r"in(?:correct|complete|adequate|valid|sufficient|compatible)|mis\w{4,}|clos(?:e|es|ed|ing) (?:\w+ )?connections?|"
+    r"connections? (?:was |were |being )?closed|prematur"
 )
 _ADVERSE_FACT = re.compile(f"{_DENIED}|{_TROUBLE}", re.IGNORECASE)
 _ADVERSE_CLAIM = re.compile(rf"{_DENIED}|(?:{_TROUBLE})|\b(?:{_DECLINED})", re.IGNORECASE)
@@ -92,7 +95,12 @@ def tells_no_trouble(claim: str) -> bool:
     return not is_troubled(claim) and _ATTEMPTED.search(claim) is None
 
 
-def only_succeeds(claim: str) -> bool:
-    """True when a claim's spread text, or what it concedes (`although ...`), tells of success and of no trouble."""
-    parts = [claim, *(match["part"] for match in _CONCEDED.finditer(claim)), _CONCEDED.sub(" ", claim)]
+def only_succeeds(claim: str, known: frozenset[str] = frozenset()) -> bool:
+    """True when a claim's spread text, or what it concedes (`although ...`), tells of success and of no trouble.
+
+    What is conceded in words whose stems are all `known` (those of the facts) goes beyond nothing.
+    """
+    conceded = [match["part"] for match in _CONCEDED.finditer(claim)]
+    beyond = [part for part in conceded if {stem(word) for word in words(part)} - known - SMALL]
+    parts = [claim, *beyond, _CONCEDED.sub(" ", claim)]
     return any(_ACHIEVED.search(part) is not None and not is_troubled(part) for part in parts)

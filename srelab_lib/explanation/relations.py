@@ -24,7 +24,9 @@ _DOWN = re.compile(
     r"connections?|requests?|packets?))|\bfell\b(?! over| back| behind| through)|"
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind| through)|"
     r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
-    r"\bhalv\w*|\bdeclin\w*|\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
+    r"\bhalv\w*|\bdeclin\w*\b(?! (?:to (?!\d|zero|nothing|about|around|nearly|almost)|"
+    r"(?:(?:the|its|all|any|new) )?(?:traffic|requests?|connections?|calls?)\b))|"
+    r"\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w* (?:to|from|by|down)\b|\bdown from\b|"
     r"\b(?:fewer|less) (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"(?<!\bit )(?<!\bthey )\b(?:went|goes|came|comes) down\b|"
@@ -220,7 +222,9 @@ def _wrong_end(claim: Passage, known: list[tuple[str, str]]) -> tuple[str, str] 
 
 
 _STILL = re.compile(
-    r"\b(?:still|continu\w*|remain\w*|keeps?(?! (?:none|no|zero|0)\b)|kept|stay\w*|as ever)\b", re.IGNORECASE
+    r"\b(?:left (?:[\w'-]+ ){1,6}?(?:at|on|unchanged|untouched|alone|as it was)\b|still|continu\w*|remain\w*|"
+    r"keeps?(?! (?:none|no|zero|0)\b)|kept|stay\w*|as ever)\b",
+    re.IGNORECASE,
 )
 _GONE = re.compile(r"\bdeleted?\b|\bremoved\b|\bkilling\b")
 
@@ -240,15 +244,21 @@ def stays_as_it_was(claim: Passage, held: Sequence[Held]) -> str:
 
 
 def _moves_at_all(text: str) -> bool:
+    text = re.sub(r"\b(?:the|this|that) change\b", " ", text)
     return bool(directions(text)) or re.search(r"\bchang|\bswitch|\balter|\bmodif", text) is not None
+
+
+_REVISION = re.compile(r"\brevision \d+", re.IGNORECASE)
 
 
 def _has_value(claim: Passage, value: str) -> bool:
     found = quantities(value)
     if found:
-        return any(abs(one.value - found[0].value) <= 0.06 * abs(found[0].value) for one in claim.quantities)
+        told = [one for one in claim.quantities if "revision" not in one.roles]
+        return any(abs(one.value - found[0].value) <= 0.06 * abs(found[0].value) for one in told)
     tail = value.rpartition(":")[2]
-    return re.search(rf"(?<![\w-]){re.escape(tail)}(?![\w-])", claim.plain, re.IGNORECASE) is not None
+    text = _REVISION.sub(" ", claim.plain)
+    return re.search(rf"(?<![\w-]){re.escape(tail)}(?![\w-])", text, re.IGNORECASE) is not None
 
 
 def held_directions(fact: Held) -> set[str]:
@@ -256,11 +266,37 @@ def held_directions(fact: Held) -> set[str]:
     found = directions(fact.spread)
     if re.search(r"\bcreated\b", fact.spread):
         found.add("was added")
+    found |= _version_directions(fact)
     for old, new in (*steps(fact.plain), *_edited_words(fact)):
         one, other = quantities(old), quantities(new)
         if one and other and one[0].value != other[0].value:
             found.add("rose" if other[0].value > one[0].value else "fell")
     return found
+
+
+_VERSION = re.compile(r"(?P<name>[\w./-]*?):?v?(?P<numbers>\d+(?:\.\d+)*)(?P<rest>(?:-[\w.]+)?)")
+_UPGRADE, _DOWNGRADE = re.compile(r"\bupgrad\w*"), re.compile(r"\bdowngrad\w*")
+
+
+def _version_directions(fact: Held) -> set[str]:
+    """`app:1.9.0` became `app:1.10.0`: it rose."""
+    found = set()
+    for old, new in steps(fact.item.text) if "image" in fact.item.text else ():
+        one, other = _VERSION.fullmatch(old), _VERSION.fullmatch(new)
+        if one and other and one["name"] == other["name"] and one["numbers"] != other["numbers"]:
+            numbers = [[int(part) for part in match["numbers"].split(".")] for match in (one, other)]
+            found.add("rose" if numbers[1] > numbers[0] else "fell")
+    return found
+
+
+def mistaken_version_move(claim: Passage, held: Sequence[Held]) -> str:
+    """`Downgraded`, where the version that facts have is the higher one since; empty where nothing is mistaken."""
+    moved = {one for fact in held if fact.item.kind == "change" for one in _version_directions(fact)}
+    for pattern, way in ((_UPGRADE, "rose"), (_DOWNGRADE, "fell")):
+        found = pattern.search(claim.spread)
+        if found and moved and way not in moved:
+            return found[0]
+    return ""
 
 
 def _edited_words(fact: Held) -> list[tuple[str, str]]:

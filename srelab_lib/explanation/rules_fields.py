@@ -9,7 +9,7 @@ from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.denial import DENYING, denial_in, is_denied
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.naming import stands
-from srelab_lib.explanation.passages import Held, workload_of
+from srelab_lib.explanation.passages import Held, mentions_whole, workload_of
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clause_at, clauses, sentences, spread, stem, words
@@ -148,9 +148,16 @@ def things_are_of_their_kind(case: Case) -> str | None:
 _CONTAINER = re.compile(r"\bcontainer=([\w-]+)")
 
 
+_OF_CONTAINER = re.compile(r"\b(?:in|of) container \"?([a-z][\w-]*)")
+
+
 def containers_are_right(case: Case) -> str | None:
     """`Container web`: a fact has that container, or is of the workload of that name."""
-    known = {name for fact in case.held for name in _CONTAINER.findall(fact.item.text)}
+    known = {
+        name
+        for fact in case.held
+        for name in (*_CONTAINER.findall(fact.item.text), *_OF_CONTAINER.findall(fact.item.text))
+    }
     known |= {workload_of(fact.item.object) for fact in case.held} if known else case.names.objects
     hosts = {name for fact in case.held for found in _HOSTS.findall(fact.item.text) for name in _one(found)}
     for name in sorted((case.names.objects | hosts) - known):
@@ -222,6 +229,75 @@ def policies_let_in(case: Case) -> str | None:
             refused = rf"\b(?:block|den[iy]|refus|forbid|exclud|bar)\w* (?:[\w-]+ ){{0,3}}{re.escape(label)}(?![\w-])"
             if re.search(f"{shut}|{refused}", case.claim.plain) and not denial_in(case.claim.spread):
                 return f"it has {label} shut out, and what it cites lets it in"
+    return None
+
+
+_NONE_LEFT = re.compile(
+    r"\b(?:no|without) (?:free |spare |remaining )?(?P<things>(?:[a-z]+ ){0,2}?[a-z]{3,}) (?:left|available|"
+    r"remaining|free)\b|"
+    r"\bno (?:free|spare|remaining) (?P<free>[a-z]{3,})"
+)
+_AT_HAND = r"(?:free|spare|enough|available|remaining|plenty of|room)"
+
+
+def nothing_is_left(case: Case) -> str | None:
+    """`No space left on device`: a claim that there was free space is denied by the words themselves."""
+    found = [one for fact in case.held for one in _NONE_LEFT.finditer(fact.item_spread)]
+    for root in {stem((one["things"] or one["free"]).split()[-1]) for one in found}:
+        thing = rf"{re.escape(root)}\w{{0,3}}"
+        said = (
+            rf"\b{_AT_HAND} (?:[a-z]+ )?{thing}\b|"
+            rf"\b{thing} (?:\w+ )?(?:(?:is|are|was|were) )?(?:still )?(?:left|available|free)\b"
+        )
+        for match in re.finditer(said, case.claim.spread):
+            around = " ".join(clause_at(case.claim.spread, match.start(), match.end()))
+            if not (is_denied(case.claim.spread, match) or is_troubled(around)):
+                return f"it says {match[0]!r}, and what it cites has none left"
+    return None
+
+
+_LISTED_IN = re.compile(r"(?<![\w.])(?P<what>[a-z]+s)_in_(?P<place>[a-z]+)=(?P<names>[\w.,-]+)")
+
+
+def has_listed_member(case: Case) -> bool:
+    """True where it names one of what a fact lists as being there."""
+    lists = [match["names"] for fact in case.held for match in _LISTED_IN.finditer(fact.item.text)]
+    return any(mentions_whole(name, case.claim.plain) for names in lists for name in names.split(","))
+
+
+def members_are_listed(case: Case) -> str | None:
+    """`services_in_namespace=front,tracking`: a claim that tracking-v2 is there is denied by the list."""
+    for match in (found for fact in case.held for found in _LISTED_IN.finditer(fact.item.text)):
+        listed = match["names"].split(",")
+        there = (
+            rf"(?<![\w.-])(?P<name>[a-z][\w.-]*\w) (?:(?:is|was) (?:also |itself )?(?:present|there|among|listed|"
+            rf"one of|"
+            rf"(?:in|part of) (?:the|that|its) {match['place']})|exists)\b|"
+            rf"\bthere (?:is|was) (?:an? |the )?(?:[A-Z]\w+ )?(?:called |named )?(?P<named>[a-z][\w.-]*-[\w.-]*\w)"
+        )
+        for said in re.finditer(there, case.claim.plain):
+            name = said["name"] or said["named"]
+            if name in case.names.objects and name not in listed and not denial_in(case.claim.spread):
+                return f"it has {name} in the {match['place']}, and what it cites lists others"
+    return None
+
+
+_NAMED_AS = re.compile(
+    r"\b(?P<kind>secret|config ?map|service ?account|claim|storage ?class|volume|role)\b(?: [\w-]+){0,8}? "
+    r"(?:is|was|named|called) (?P<name>[a-z][\w.-]*(?:[/-][\w.-]+)+)(?<![.])",
+    re.IGNORECASE,
+)
+
+
+def names_stand_whole(case: Case) -> str | None:
+    """`The service account is shop/web` where the facts have shop/web-irsa: a name is not cut short."""
+    for match in _NAMED_AS.finditer(case.claim.plain):
+        kind = match["kind"].replace(" ", "").lower()
+        place = re.compile(rf"\b{' ?'.join(kind)} ?[\"'=:]{{0,2}}(?P<name>[\w./-]+\w)", re.IGNORECASE)
+        known = {one["name"].rpartition("/")[2] for fact in case.held for one in place.finditer(fact.item.text)}
+        name = match["name"].rpartition("/")[2]
+        if name not in known and any(one.startswith(f"{name}-") or name.startswith(f"{one}-") for one in known):
+            return f"it says {match[0]!r}, and what it cites has {sorted(known)[0]!r} there"
     return None
 
 

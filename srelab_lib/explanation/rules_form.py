@@ -10,6 +10,7 @@ from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.derived import spans
 from srelab_lib.explanation.lexicon import SERVICE_NOUNS
 from srelab_lib.explanation.naming import stands, tokens, unknown_name
+from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions, workload_of
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.rules_numbers import held_quantities
@@ -44,8 +45,9 @@ _ADVICE = re.compile(
     r"make sure|consider|try|apply|edit|open|visit|contact|call|send|use|install|disable|upgrade|"
     r"remove|add|do not|don't)\b(?! (?:of|rate|to)\b)|"
     r"\b(?:you|we|engineers?|someone|admins?|administrators?) (?:should|must|need|needs|can|could|may|have to|ought)\b|"
-    r"\bshould(?: not)? (?:be|have(?! (?:\d|an? |one |two |three ))|"
+    r"\b(?<!there )should(?: not)? (?:be|have(?! (?:\d|an? |one |two |three ))|"
     r"set|use|run|raise|lower|increase|scale|restart|roll|delete)\b|"
+    rf"\bthere should (?:not )?be (?!(?:only |just |exactly |at least )?(?:an?|\d+|{'|'.join(WORDS)}|one)\b)|"
     r"\b(?:it is|we) recommend|\brecommend(?:ed|s|ation)?\b|\bsuggest(?:s|ed)? (?:to|that you)\b|"
     r"\b(?:ignore|disregard|forget) (?:all|any|the|previous|prior|your)\b|\bas an ai\b|\binstructions?\b",
     re.IGNORECASE,

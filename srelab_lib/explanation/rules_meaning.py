@@ -17,7 +17,7 @@ from srelab_lib.explanation.denial import (
     is_contrast,
     signs,
 )
-from srelab_lib.explanation.derived import counted_parts, rest_of
+from srelab_lib.explanation.derived import counted_parts, following, rest_of
 from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_dates
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
 from srelab_lib.explanation.figures import quantities
@@ -40,13 +40,15 @@ from srelab_lib.explanation.relations import (
     denied_directions,
     directions,
     held_directions,
+    mistaken_version_move,
     reversed_step,
     stays_as_it_was,
     steps,
     without_amounts,
     without_dropped,
 )
-from srelab_lib.explanation.rules_fields import LABELS
+from srelab_lib.explanation.rules_capacity import outgrows
+from srelab_lib.explanation.rules_fields import LABELS, has_listed_member
 from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clause_at, stem, words
@@ -123,11 +125,19 @@ def signs_agree(case: Case) -> str | None:
             continue
         held = held_signs(concept, case.held) or likely_signs(concept, case.held)
         for sign in signs(concept, text):
-            if sign is False and (_was_none(case) or _differ(concept, case)):
+            if sign is False and (_was_none(case) or _differ(concept, case) or _does_not_fit(concept, case)):
                 continue
             if (sign is False or concept.name == "it is well") and _counts_the_rest(case):
                 continue
-            if sign is True and concept.kind == "state" and (_is_in_trouble(concept, text) or _agree(concept, case)):
+            if (
+                sign is True
+                and concept.kind == "state"
+                and (
+                    _is_in_trouble(concept, text)
+                    or _agree(concept, case)
+                    or (concept.name == "it exists" and has_listed_member(case))
+                )
+            ):
                 continue
             known = held or concept.kind == "state"
             if known and sign is not None and sign not in held:
@@ -182,6 +192,10 @@ def _agree(concept: Concept, case: Case) -> bool:
     )
 
 
+def _does_not_fit(concept: Concept, case: Case) -> bool:
+    return concept.name == "it is scheduled" and outgrows(case)
+
+
 _SELECTED = re.compile(r"\bselector[=\[]")
 
 
@@ -205,10 +219,14 @@ def outcome_agrees(case: Case) -> str | None:
     if (
         troubled
         and not _counts_the_rest(case)
-        and (only_succeeds(case.claim.spread) or (told and tells_no_trouble(case.claim.spread)))
+        and (only_succeeds(case.claim.spread, _stems_of(held)) or (told and tells_no_trouble(case.claim.spread)))
     ):
         return "it tells of a success, and what it cites tells of trouble only"
     return None
+
+
+def _stems_of(held: Sequence[Held]) -> frozenset[str]:
+    return frozenset(one for fact in held for one in fact.stems)
 
 
 _AND_NOT = re.compile(r"\band not (?:[\w·]+ ){0,2}(?:as|from|to|by|in|on|at|a|an|the)\b")
@@ -229,7 +247,7 @@ def _without_contrasts(case: Case) -> str:
 
 
 _UNLIKE = re.compile(
-    r"\b(?:do|does|did|are|is) not (?:\w+ )?(?:match|agree|coincide|correspond|fit)\w*|"
+    r"\b(?:do|does|did|are|is|would|will|can|could) not (?:\w+ )?(?:match|agree|coincide|correspond|fit)\w*|"
     r"\bnot (?:yet )?(?:reach|hit|exceed)\w*"
 )
 """Of two numbers that a claim names, what it says itself."""
@@ -296,6 +314,9 @@ def direction_agrees(case: Case) -> str | None:
     still = stays_as_it_was(case.claim, case.held)
     if still:
         return f"it says {still!r} of what its facts have ended"
+    version = mistaken_version_move(case.claim, case.held)
+    if version:
+        return f"it says {version!r}, and the versions in what it cites moved the other way"
     step = reversed_step(case.claim, case.held)
     if step is not None:
         return f"the facts have {step[0]} as the old and {step[1]} as the new value"
@@ -326,13 +347,18 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
     return set().union(*nearest)
 
 
+_AT_CLOCK = re.compile(r" at \d\d:\d\d(?::\d\d)?(?= to\b)")
+
+
 def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
     """Where something went from one fact to a later one: the excess was 0.108, then 0.392."""
     found: set[str] = set()
     dated = sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
-    for old, new in ((quantities(old), quantities(new)) for old, new in steps(part.plain)):
-        first = [place for place, fact in enumerate(dated) if old and not unsupported(old, fact.quantities)]
-        last = [place for place, fact in enumerate(dated) if new and not unsupported(new, fact.quantities)]
+    moved = steps(_AT_CLOCK.sub("", part.plain))
+    known = [[*fact.quantities, *following(part, [fact])] for fact in dated] if moved else []
+    for old, new in ((quantities(old), quantities(new)) for old, new in moved):
+        first = [place for place, numbers in enumerate(known) if old and not unsupported(old, numbers)]
+        last = [place for place, numbers in enumerate(known) if new and not unsupported(new, numbers)]
         if first and last and min(first) < max(last):
             found.add("rose" if new[0].value > old[0].value else "fell")
     return found

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case
-from srelab_lib.explanation.derived import beside, following
+from srelab_lib.explanation.dates import days_in, is_of
+from srelab_lib.explanation.derived import beside, counted_parts, following
 from srelab_lib.explanation.passages import Held, times_of
 from srelab_lib.explanation.quantities import Quantity, unsupported
 
@@ -58,7 +59,12 @@ _NEARLY = re.compile(
     r"(?P<time>\d\d:\d\d)(?!:?\d)",
     re.IGNORECASE,
 )
+_NEXT_TO = re.compile(
+    r"\b(?:(?:shortly|just|right|moments) (?P<side>before|after)|about|around|roughly) (?P<time>\d\d:\d\d:\d\d)",
+    re.IGNORECASE,
+)
 NEAR_MINUTES = 1
+NEAR_SECONDS = 2
 
 
 def _is_near(time: str, held: set[str]) -> bool:
@@ -68,11 +74,25 @@ def _is_near(time: str, held: set[str]) -> bool:
     return any(abs(minutes - one) <= NEAR_MINUTES for one in known)
 
 
+def _is_next_to(match: re.Match[str], held: set[str]) -> bool:
+    """True for `just before 21:55:21` where the facts have 21:55:20."""
+    gaps = [_seconds(one) - _seconds(match["time"]) for one in held if len(one) == len(match["time"])]
+    sides = {"before": (-NEAR_SECONDS, 0), "after": (0, NEAR_SECONDS)}
+    low, high = sides.get((match["side"] or "").lower(), (-NEAR_SECONDS, NEAR_SECONDS))
+    return any(low <= gap <= high for gap in gaps)
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
 def times_stand_in_facts(case: Case) -> str | None:
     """Every time of day stands in the facts."""
     held = {time for fact in case.held for time in fact.times}
     around = {time for pair in _BETWEEN.findall(case.claim.plain) if _enclose(pair, case) for time in pair}
     near = {match["time"] for match in _NEARLY.finditer(case.claim.plain) if _is_near(match["time"], held)}
+    near |= {match["time"] for match in _NEXT_TO.finditer(case.claim.plain) if _is_next_to(match, held)}
     wrong = [
         time
         for time in case.claim.times
@@ -81,9 +101,15 @@ def times_stand_in_facts(case: Case) -> str | None:
     return f"the time {wrong[0]} does not stand in what it cites" if wrong else None
 
 
+def days_stand_in_facts(case: Case) -> str | None:
+    """Every day of the calendar is one of the facts'."""
+    wrong = [day for day in days_in(case.text) if not is_of(day, case.held)]
+    return f"the {wrong[0].day}. {wrong[0].month}. is not the day of what it cites" if wrong else None
+
+
 _ALL = re.compile(
     r"\b(?:all|every|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |"
-    r"single )?(?:[\w·]+ ){0,2}?(requests?|"
+    r"single )?(?:[\w·]+ ){0,2}?((?<!cpu )(?<!memory )(?<!resource )requests?|"
     r"users?|pods?|replicas?|nodes?|clients?|callers?|answers?|responses?)\b"
 )
 _SHARE_OF = re.compile(
@@ -116,11 +142,16 @@ def whole_is_whole(case: Case) -> str | None:
         counted = _SOME if found[0].startswith("no") else _PART
         part = any(counted.search(fact.item_spread) for fact in case.held)
         return f"it says {found[0]!r}, and what it cites has a part" if part else None
-    if found and (_counts_them(found, case) or any(0 in pair for fact in case.held for pair in beside(fact))):
+    if found and (_counts_them(found, case) or any(_has_all_or_none(fact) for fact in case.held)):
         return None
     if found and not any(_WHOLE.search(fact.spread) for fact in case.held):
         return f"it says {found[0]!r}, and what it cites does not"
     return None
+
+
+def _has_all_or_none(fact: Held) -> bool:
+    """`sent=30 failed=30`, `14 answered, 0 not`."""
+    return any(0 in pair for pair in beside(fact)) or any(part == whole for part, whole in counted_parts(fact))
 
 
 def _counts_them(found: re.Match[str], case: Case) -> bool:

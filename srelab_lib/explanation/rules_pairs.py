@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.derived import beside
@@ -34,14 +34,14 @@ def counts_are_of_their_kind(case: Case) -> str | None:
 
 def times_are_of_their_object(case: Case) -> str | None:
     """The time of one object's facts is not told of another one."""
-    for part in _parts(case.claim.plain):
+    for part in timed_parts(case.claim.plain):
         said = clock_times(part)
         named = [name for name in case.names.objects if mentions(name, part)]
         if len(said) != 1 or len(named) != 1:
             continue
         own = [fact for fact in case.held if mentions(named[0], f"{fact.item.object} {fact.item.text}")]
         others = [fact for fact in case.held if fact not in own]
-        if own and all(fact.times for fact in own) and not _has(own, said[0]) and _has(others, said[0]):
+        if own and all(fact.times for fact in own) and not has_time(own, said[0]) and has_time(others, said[0]):
             return f"the time {said[0]} is not that of {named[0]} in what it cites"
     return None
 
@@ -50,11 +50,11 @@ def numbers_are_of_their_time(case: Case) -> str | None:
     """Of several lines of one kind, the number of one is not told with the time of another one."""
     logs = [fact for fact in case.held if fact.item.kind == "log"]
     alike = [fact for fact in logs if sum(_shape(fact) == _shape(other) for other in logs) > 1]
-    for part in _parts(case.claim.plain) if alike else ():
+    for part in timed_parts(case.claim.plain) if alike else ():
         said = clock_times(part)
         for number in _NUMBER.findall(part) if len(said) == 1 else ():
             holding = [fact for fact in alike if re.search(rf"(?<![\w.:-]){number}(?![\w.:-])", fact.item.text)]
-            if len(holding) == 1 and holding[0].times and not _has(holding, said[0]) and _has(alike, said[0]):
+            if len(holding) == 1 and holding[0].times and not has_time(holding, said[0]) and has_time(alike, said[0]):
                 return f"{number} is not of {said[0]} in what it cites"
     return None
 
@@ -71,13 +71,14 @@ def names_count_nothing(case: Case) -> str | None:
     return None
 
 
-def _parts(text: str) -> Iterator[str]:
+def timed_parts(text: str) -> Iterator[str]:
     """The clauses, taken apart at what tells their order as well."""
     for clause in clauses(text):
         yield from _BREAK.split(clause)
 
 
-def _has(facts: list[Held], clock: str) -> bool:
+def has_time(facts: Sequence[Held], clock: str) -> bool:
+    """True when one of the facts has a time of day; without seconds it is any time of that minute."""
     return any(time == clock or time.startswith(f"{clock}:") for fact in facts for time in fact.times)
 
 

@@ -75,8 +75,13 @@ _OUTCOME = re.compile(
 )
 
 
+_RESOURCE_REQUEST = re.compile(r"\b(cpu|memory|resource) requests?\b")
+"""What a container asks for, and nothing that users send."""
+
+
 def stages(text: str, place: Callable[[Concept], int | None], *, things: bool = True) -> set[int]:
     """Places of the events and states that a spread text speaks of; those of `things` where there are no others."""
+    text = _RESOURCE_REQUEST.sub(r"\1 setting", text)
     found: dict[bool, set[int]] = {True: {FELT} if _TRAFFIC.search(text) else set(), False: set()}
     if _PODS_GO.search(text):
         found[True].add(ENDED)

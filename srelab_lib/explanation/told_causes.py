@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.fact_places import workload
@@ -17,25 +17,45 @@ _NAMES_CAUSE = re.compile(
 _EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=\S)")
 """`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it."""
 _MESSAGE = re.compile(r" message=(?P<why>\".*?\"(?= [\w.]+=|$))?")
+_THEREFORE = re.compile(
+    r"[;,] (?=(?:so |thus |therefore |hence )?(?:(?:not|giving|exiting|refusing|stopping|shutting|skipping|"
+    r"aborting|dropping|"
+    r"falling back|backing off|will (?:not|retry))\b))"
+)
+"""`index incompatible; not taking traffic`: what stands behind it was brought about by what stands before it."""
+_GAVE_UP = re.compile(r"\bg(?:ave|ives?|iven) up\b")
+_ID = re.compile(r"\b[A-Za-z]+[-_#]?\d+\b(?!:)")
+"""`ev-749`: which one it was says nothing of what happened to it."""
 _CONTAINER = re.compile(r"\(container=[^)]*\)")
 
 
 def tells_reverse(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
     """Whether a cited fact has as the cause what a claim calls the effect, and the other way round."""
-    return any(_is_told(effect, cause, fact, plainly=len(held) > 1) for fact in held)
+    return _is_outcome_of(cause, effect, held) or any(
+        _is_told(effect, cause, fact, _halves(fact, plainly=len(held) > 1)) for fact in held
+    )
 
 
 def tells_so(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
     """Whether a cited fact has cause and effect as the claim has them."""
-    return any(_is_told(cause, effect, fact, plainly=len(held) > 1) for fact in held)
+    if _is_outcome_of(cause, effect, held):
+        return False
+    return any(_is_told(cause, effect, fact, _halves(fact, plainly=len(held) > 1)) for fact in held)
 
 
-def _is_told(cause: Passage, effect: Passage, fact: Held, *, plainly: bool) -> bool:
+def _is_outcome_of(outcome: Passage, reason: Passage, held: Sequence[Held]) -> bool:
+    """True where a line has the one as what was done because of the other."""
+    return any(_is_told(reason, outcome, fact, _outcomes(fact)) for fact in held)
+
+
+def _is_told(cause: Passage, effect: Passage, fact: Held, halves: Iterable[tuple[Passage, Passage]]) -> bool:
     own = Passage(workload(fact), frozenset()).stems
-    for told, why in _halves(fact, plainly=plainly):
-        if _leans(cause, why, told, own) > 0 and _leans(effect, told, why, own) > 0:
-            return True
-    return False
+    one, other = _without_ids(cause), _without_ids(effect)
+    return any(_leans(one, why, told, own) > 0 and _leans(other, told, why, own) > 0 for told, why in halves)
+
+
+def _without_ids(side: Passage) -> Passage:
+    return Passage(_GAVE_UP.sub("giving up", _ID.sub("", side.plain)), side.hidden)
 
 
 def _leans(side: Passage, to: Passage, other: Passage, own: frozenset[str]) -> int:
@@ -51,16 +71,27 @@ def _has(concept: Concept, half: Passage) -> bool:
     return denied or concept.held.search(half.spread) is not None
 
 
+def _said_by(fact: Held) -> str:
+    return _ID.sub("", _CONTAINER.sub("", fact.item.text))
+
+
+def _outcomes(fact: Held) -> Iterator[tuple[Passage, Passage]]:
+    """What a log line says that was done, and the reason that it gives before."""
+    text = _said_by(fact)
+    for match in _THEREFORE.finditer(text) if fact.item.kind == "log" else ():
+        yield Passage(text[match.end() :], fact.hidden), Passage(text[: match.start()], fact.hidden)
+
+
 def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
     """What a fact tells, and why; `plainly` only where a log line says so in words."""
-    text = _CONTAINER.sub("", fact.item.text)
+    text = _said_by(fact)
     patterns = {"log": (_NAMES_CAUSE, _EXPLAINS), "status": (_MESSAGE,), "event": (_MESSAGE,)}
     if plainly:
         patterns = {"log": (_NAMES_CAUSE,)}
     for pattern in patterns.get(fact.item.kind, ()):
         found = list(pattern.finditer(text))
         for match in found:
-            why = match.groupdict().get("why") or text[match.end() :]
+            why = match.groupdict().get("why") or _THEREFORE.split(text[match.end() :])[0]
             yield Passage(text[: match.start()], fact.hidden), Passage(why, fact.hidden)
         if found:
             return

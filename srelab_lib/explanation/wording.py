@@ -36,6 +36,15 @@ _FIGURES = tuple(
         ),
         (r"\b(?P<of>\d\d)(?:st|nd|rd|th)[ -]percentile\b", r"p\g<of>"),
         (
+            r"(?<!from )(?<![\w.:-])(?P<old>\d[\d.]*)(?P<unit>(?: ?[%a-zA-Z]+)?) ?(?:->|→|=>|⟶) ?(?=\d)",
+            r"from \g<old>\g<unit> to ",
+        ),
+        (r"(?P<who>, (?:which|that) (?:the |its )?(?:[\w-]+ ){1,3}?)adds\b", r"\g<who>asks for"),
+        (
+            r"^it was (?:only |just |exactly )?(?P<when>at \d\d?:\d\d(?::\d\d)?(?: UTC)?),? that (?P<done>[^.;]+)",
+            r"\g<done> \g<when>",
+        ),
+        (
             (
                 r"\b(?P<who>\w[\w-]*) did(?: not|n't) (?P<verb>\w+) (?:a single|one single|"
                 r"any) (?P<what>\w+) (?:that|which) "

@@ -1,0 +1,75 @@
+"""Changes: each has its own time, and its own old and new value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from srelab_lib.explanation.case import Case
+from srelab_lib.explanation.figures import clock_times, quantities
+from srelab_lib.explanation.passages import Held, Passage
+from srelab_lib.explanation.relations import directions, steps
+from srelab_lib.explanation.rules_pairs import has_time, timed_parts
+from srelab_lib.explanation.side_facts import facts_of
+from srelab_lib.explanation.vocabulary import CONCEPTS
+
+_CHANGED = next(concept for concept in CONCEPTS if concept.name == "changed")
+_CLOCK = re.compile(r"\b(?:at|by|around|about|since|from) \d\d?:\d\d(?::\d\d)?(?: UTC|Z)?\b|\d\d?:\d\d(?::\d\d)?")
+
+
+def changes_have_their_time(case: Case) -> str | None:
+    """`The limit was cut at 18:06:04`, where the change is of 18:03:36 and another cited fact of 18:06:04."""
+    for part in timed_parts(case.claim.plain):
+        said = clock_times(part)
+        told = Passage(_CLOCK.sub(" ", part), case.claim.hidden)
+        if len(said) != 1 or not (_CHANGED.said.search(told.spread) or directions(told.spread)):
+            continue
+        meant = facts_of(told, case.held)
+        if len(meant) == 1 and meant[0].item.kind == "change" and meant[0].times and not has_time(meant, said[0]):
+            return f"the time {said[0]} is not that of the change in what it cites"
+    return None
+
+
+def steps_are_of_one_change(case: Case) -> str | None:
+    """`From 5 seconds to 1`, where one setting went from 5 to 3 and another one from 3 to 1."""
+    known = [(fact, step) for fact in case.held if fact.item.kind == "change" for step in steps(fact.item.text)]
+    for old, new in steps(case.claim.plain):
+        if not quantities(old) or not quantities(new):
+            continue
+        right = [fact for fact, (a, b) in known if _alike(old, a) and _alike(new, b)]
+        if right and not _is_said_of_others(case, right, [fact for fact, _ in known]):
+            continue
+        ends = [fact for fact, step in known if _alike(new, step[1])]
+        begins = [fact for fact, step in known if _alike(old, step[0])]
+        if right or (ends and begins and not _is_chain(begins, ends)):
+            return f"no change in what it cites is from {old} to {new}"
+    return None
+
+
+def _is_said_of_others(case: Case, right: Sequence[Held], changes: Sequence[Held]) -> bool:
+    """`The limit went from 256Mi to 128Mi`, where that was the request: it names but the setting of another change."""
+    said = case.claim.stems
+    own = [_words_of(fact) for fact in right]
+    others = [_words_of(fact) for fact in changes if fact not in right and fact.item.object == right[0].item.object]
+    named = [words - frozenset().union(*own) for words in others]
+    return all(not said & (words - frozenset().union(*others)) for words in own) and any(
+        said & words for words in named
+    )
+
+
+def _words_of(fact: Held) -> frozenset[str]:
+    return Passage(_setting(fact)[1], fact.hidden).stems
+
+
+def _is_chain(begins: Sequence[Held], ends: Sequence[Held]) -> bool:
+    """True where one setting was changed twice."""
+    return any(_setting(one) == _setting(other) for one in begins for other in ends)
+
+
+def _setting(fact: Held) -> tuple[str, str]:
+    return fact.item.object, re.split(r" (?:lowered|raised|changed|set|added|removed)\b", fact.item.text)[0]
+
+
+def _alike(one: str, other: str) -> bool:
+    first, second = quantities(one), quantities(other)
+    return bool(first and second) and abs(first[0].value - second[0].value) <= 0.06 * abs(second[0].value)
