@@ -177,6 +177,7 @@ class Change:
     text: str
     revision: str = ""
     rolled_back_to: str = ""
+    revision_before: str = ""
     commit: str = ""
     diff: str = ""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from srelab_lib.diagnosis import action_templates as templates
 from srelab_lib.diagnosis import actions
 from srelab_lib.diagnosis.rank import Ranked, rank
 from srelab_lib.diagnosis.verdict import judge
@@ -54,7 +55,7 @@ def test_the_fix_names_the_old_value_and_the_context() -> None:
 ENV = "containers[web].env[WINDOW]"
 
 
-@pytest.mark.parametrize("fault", sorted(actions._FIX))
+@pytest.mark.parametrize("fault", sorted(templates.FIX))
 @pytest.mark.parametrize(
     "field", [ENV, "spec.template.image", "data[size]", "containers[web].resources.requests.memory"]
 )
@@ -88,10 +89,36 @@ def test_a_recording_names_no_context() -> None:
     assert all("--context" not in command for command in commands("oom_killed", kind="incident", name="x"))
 
 
+UNDO = "kubectl --context kind-sre-lab -n shop rollout undo deployment/web"
+
+
 def test_a_commit_is_reverted_and_a_revision_rolled_back() -> None:
-    assert "git revert --no-edit 3f2a9c1d && git push" in commands("oom_killed", changes=(limit(commit="3f2a9c1d"),))
-    undo = "kubectl --context kind-sre-lab -n shop rollout undo deployment/web"
-    assert undo in commands("oom_killed", changes=(limit(revision="2"),))
+    fixes = [one for one in suggested("oom_killed", changes=(limit(commit="3f2a9c1d"),)) if one.kind == "fix"]
+    assert [one.command for one in fixes] == ["git revert --no-edit 3f2a9c1d && git push"]
+    image = {"field": "containers[web].image", "old": "web:1", "new": "web:2"}
+    assert UNDO in commands("exception_storm", changes=(limit(**image, revision="2"),))
+    back = limit(**image, revision="7", revision_before="5")
+    assert commands("exception_storm", changes=(back,))[0] == f"{UNDO} --to-revision=5"
+
+
+def test_what_undoes_the_change_is_not_undone_by_a_rollback() -> None:
+    found = commands("oom_killed", changes=(limit(revision="2", revision_before="1"),))
+    assert "--limits=memory=256Mi" in found[0]
+    assert not any("undo" in command for command in found)
+
+
+def test_two_ways_to_mend_it_are_told_as_two() -> None:
+    image = limit(field="containers[web].image", old="web:1", new="web:2", revision="2")
+    fixes = [one for one in suggested("memory_leak", changes=(image,)) if one.kind == "fix"]
+    assert len(fixes) == 2
+    assert [one.purpose.startswith("Or ") for one in fixes] == [False, True]
+    assert "undo" in fixes[0].command, "a restart only gains time"
+
+
+def test_the_analysis_is_run_again_where_the_fault_was() -> None:
+    again = "papermill notebooks/06_rca.ipynb out.ipynb -p source live"
+    assert f"{again} -p context kind-sre-lab -p namespace shop" in commands("oom_killed")
+    assert f"{again} -p namespace shop" in commands("oom_killed", kind="incident", name="x")
 
 
 def test_an_edit_is_set_back_and_what_came_is_deleted() -> None:
@@ -146,9 +173,9 @@ def test_every_fault_has_a_fix_a_check_and_a_place_to_look(fault: str) -> None:
 
 
 def test_templates_use_known_values_only() -> None:
-    known = {*actions._ALLOWED, "kubectl", "context"}
-    for templates in actions._FIX.values():
-        for _, template in templates:
+    known = {*templates.ALLOWED, "kubectl", "context"}
+    for group in templates.FIX.values():
+        for _, template in group:
             assert set(string.Template(template).get_identifiers()) <= known
 
 

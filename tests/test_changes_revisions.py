@@ -54,6 +54,12 @@ def test_what_comes_back_is_rolled_back_to() -> None:
     ]
 
 
+def test_the_revision_to_go_back_to_is_the_one_before() -> None:
+    df = changes().query("object == @ARCHIVE")
+    # The first one came back, so it goes by another number now.
+    assert list(zip(df["revision"], df["revision_before"], strict=True)) == [("2", None)] * 2 + [("3", "2")] * 2
+
+
 def test_without_them_an_apply_is_only_known_to_have_written_something() -> None:
     without = {kind: items for kind, items in RECORDED.items() if kind != "ControllerRevision"}
     assert told(ARCHIVE, changes(without))[0] == (

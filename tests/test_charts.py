@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import diagnosis_samples as samples
 import matplotlib as mpl
@@ -379,15 +379,30 @@ def test_axes_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         draw(samples.oom())
 
 
-def test_memory_is_that_of_the_container_nearest_to_its_limit() -> None:
-    use = {"app": (200, 1024), "proxy": (60, 64)}
-    rows = [
+def memory_of(containers: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    """Samples of what each container uses, and of its limit, in MiB."""
+    return [
         row | {"container": name}
-        for name, (used, limit) in use.items()
-        for signal, value in (("memory_working_set_bytes", used), ("memory_limit_bytes", limit))
+        for name, values in containers.items()
+        for signal, value in zip(("memory_working_set_bytes", "memory_limit_bytes"), values, strict=True)
         for row in telemetry.samples(signal, lambda t, value=value: value * telemetry.MIB)
     ]
-    (panel,) = panels_of(samples.no_fault({"metrics": rows}))
+
+
+def test_memory_is_that_of_the_container_nearest_to_its_limit() -> None:
+    (panel,) = panels_of(samples.no_fault({"metrics": memory_of({"app": (200, 1024), "proxy": (60, 64)})}))
     assert panel.lines[0].container == "proxy"
     assert panel.limit is not None
     assert panel.limit.last == 64 * telemetry.MIB
+
+
+def test_memory_is_named_by_its_container_and_kept_from_a_limit_that_is_gone() -> None:
+    rows = memory_of({"app": (48, 64), "proxy": (48, 64)})
+
+    def told(declared_mib: float) -> str:
+        spec = {"object": telemetry.WEB, "memory_limit_bytes": declared_mib * telemetry.MIB}
+        containers = [{**spec, "container": name} for name in ("app", "proxy")]
+        return charts.CHARTS["memory"](samples.no_fault({"metrics": rows, "containers": containers})).alt
+
+    assert "broken-app/app used up to 75 %" in told(64)
+    assert "75 %" not in told(32)

@@ -51,6 +51,16 @@ def test_the_budget_holds_and_what_was_dropped_is_listed() -> None:
     assert len(evidence.items) + len(evidence.dropped) == 60
 
 
+def test_what_another_candidate_shows_is_not_told_as_left_out() -> None:
+    shared = Fact(kind="log", object=WEB, text="connection refused")
+    own = tuple(Fact(kind="log", object=WEB, text=f"line {n}") for n in range(8))
+    first = Finding(fault="oom_killed", object=WEB, summary="s", cause="c", facts=(*own, shared), strength=3)
+    other = Finding(fault="exception_storm", object="Deployment/shop/front", summary="s", cause="c", facts=(shared,))
+    evidence = number(rank([first, other], ()), [])
+    assert shared.text in [item.text for item in evidence.items]
+    assert evidence.dropped == ()
+
+
 def test_a_drop_and_a_rise_of_a_metric_read_as_a_sentence() -> None:
     onset = Onset(signal="error_ratio", object=WEB, time=NOON, before=0.002, after=0.41, score=30, unit="ratio")
     evidence = number((), [onset])

@@ -144,6 +144,8 @@ def test_a_job_that_came_after_the_first_error_did_not_cause_it() -> None:
 def test_a_runner_up_says_why_it_is_one() -> None:
     ranked = rank([finding("oom_killed", strength=3), finding("node_cordoned", "Node//a", strength=1)], ())
     assert ranked[1].why == "it is less sure: it is a symptom that many faults share"
+    ranked = rank([finding("oom_killed", strength=3), finding("node_cordoned", "Node//a")], ())
+    assert ranked[1].why == "it is less sure than what a server states"
 
 
 def test_the_change_of_the_right_field_is_named() -> None:

@@ -191,6 +191,7 @@ def test_a_log_keeps_the_lines_between_the_lines_of_a_key() -> None:
         "tls.key",
         "example.com/api-token",
         "DB_PASSWORD2",
+        "STRIPE_KEY",
     ],
 )
 def test_name_of_a_secret(key: str) -> None:
@@ -202,6 +203,7 @@ def test_name_of_a_secret(key: str) -> None:
     [
         "secretName", "secretKeyRef",
         "imagePullSecrets", "tokenExpirationSeconds", "max_tokens", "password_file", "key",
+        "ROUTING_KEY", "SORT_KEY", "feed_key", "KEY",
         "PASSWORD_MIN_LENGTH", "passed", "compass", "monkey", "author", "tokenizer", "rbac.authorization.k8s.io", "",
     ],
 )  # fmt: skip

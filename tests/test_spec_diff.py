@@ -90,3 +90,12 @@ def test_drift_from_what_was_applied(applied: Any, live: Any, differs: Any) -> N
 @pytest.mark.parametrize("text", ["{", "[]", "null", ""])
 def test_an_annotation_that_is_no_configuration_tells_nothing(text: str) -> None:
     assert drift({"metadata": {"annotations": {LAST_APPLIED: text}}, "data": {"a": "1"}}) == {}
+
+
+def test_of_a_long_line_what_differs_is_shown() -> None:
+    line = "upstream seats { server seat-map:%d; keepalive 8; } location /seats { proxy_pass http://seats; " + "x " * 80
+    (item,) = diff_specs(template(args=[line % 8081]), template(args=[line % 8018]))
+    was, _, now = item.text.partition(" to ")
+    assert "server seat-map:8081;" in was
+    assert "server seat-map:8018;" in now
+    assert "characters more" not in item.text

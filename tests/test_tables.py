@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -174,6 +175,17 @@ def test_events_are_joined_over_pods_of_other_names_only_when_they_are_about_the
     keys = events[["involved", "involved_uid", "reason", "message"]].duplicated()
     assert not keys.any()
     assert events[events["reason"] == "Scheduled"]["involved"].nunique() > 3
+
+
+def test_what_went_well_tells_its_steps() -> None:
+    def scaled(old: int, new: int, time: str) -> dict[str, Any]:
+        event = next(event for event in KUBERNETES["Event"] if event["reason"] == "ScalingReplicaSet")
+        message = re.sub(r"from \d+ to \d+", f"from {old} to {new}", event["message"])
+        return {**event, "message": message, "firstTimestamp": time, "lastTimestamp": time, "count": 1}
+
+    table = events_table([scaled(0, 1, "2026-11-24T00:00:00Z"), scaled(1, 5, "2026-11-24T00:02:00Z")], OWNED)
+    assert list(table["first_seen"].dt.minute) == [0, 2]
+    assert list(table["message"].str[-11:]) == ["from 0 to 1", "from 1 to 5"]
 
 
 def test_both_forms_of_the_events_api_give_the_same_rows() -> None:

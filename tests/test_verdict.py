@@ -104,9 +104,9 @@ def test_the_sentence_says_what_why_since_when_and_what_users_felt() -> None:
     )  # fmt: skip
     verdict = judge(rank([oom()], [change]), (ERRORS,), ())
     assert verdict.summary == (
-        f"{WEB} is killed. Seen since 12:00:00 UTC. Cause: its limit is 10Mi."
+        f"{WEB} is killed. Trouble since 12:00:00 UTC. Cause: its limit is 10Mi."
         " Changed at 12:00:00 UTC (commit 3f2a9c1): memory limit lowered from 256Mi to 10Mi."
-        f" 50% of requests to Deployment shop/web fail since 12:00:00 UTC, 1% before."
+        " 50% of requests to Deployment shop/web fail since about 12:00 UTC, 1% before."
     )
     assert verdict.change == "memory limit lowered from 256Mi to 10Mi (commit 3f2a9c1d00)"
 

@@ -7,160 +7,17 @@ like a Kubernetes name, a quantity or a commit leaves its command out, so no tel
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from string import Template
 
+from srelab_lib.diagnosis import action_templates as templates
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._ties import settings_read
-from srelab_lib.diagnosis.rank import Ranked, is_task
+from srelab_lib.diagnosis.rank import Ranked
+from srelab_lib.diagnosis.started import is_task
 from srelab_lib.model import Action, Change, Finding, Snapshot, Verdict, split_ref
 from srelab_lib.settings import IN_CLUSTER
-
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
-_OBJECT = re.compile(r"[a-z]{1,63}/[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?")
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-_ALLOWED: dict[str, re.Pattern[str]] = {
-    "namespace": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
-    "kind": re.compile(r"[a-z]{1,63}"),
-    "name": re.compile(r"[a-z0-9]([-.a-z0-9:]{0,251}[a-z0-9])?"),
-    "container": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
-    "old_memory": _QUANTITY,
-    "old_cpu": _QUANTITY,
-    "old_replicas": re.compile(r"[1-9][0-9]{0,5}"),
-    "limited": re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
-    "commit": re.compile(r"[0-9a-f]{7,64}"),
-    "context": re.compile(r"[A-Za-z0-9][-\w.:@/]{0,251}"),
-    "configmap": _NAME,
-    "account": re.compile(r"[-a-z0-9]{1,63}:[-.a-z0-9]{1,253}"),
-    "role": _NAME,
-    "behind": _NAME,
-    "called": _PORT,
-    "target": _PORT,
-    "changed": _OBJECT,
-    "added": _OBJECT,
-    "written": _OBJECT,
-    "field": re.compile(r"[-A-Za-z0-9_./\[\]]{1,120}"),
-    "reader": _OBJECT,
-    "task": _OBJECT,
-    "running": _OBJECT,
-    "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
-}
-_SETS: dict[str, re.Pattern[str]] = {
-    "old_memory": re.compile(r"(?:containers\[(?P<limited>[^\]]+)\]\.resources\.)?limits\.memory"),
-    "old_cpu": re.compile(r"(?:containers\[(?P<limited>[^\]]+)\]\.resources\.)?limits\.cpu"),
-    "old_replicas": re.compile(r"(?:spec\.)?replicas"),
-}
-"""The field that a command sets to each of these: the old value of any other field has no place there."""
-_ADDED = frozenset(
-    {
-        "networkpolicy", "resourcequota", "limitrange",
-        "validatingwebhookconfiguration", "mutatingwebhookconfiguration",
-    }
-)  # fmt: skip
-"""What only restricts others may be deleted again; a workload that came at the same time may not."""
-_EDITED = ("spec.", "data[", "rules", "subjects", "webhooks", "metadata.labels")
-"""What somebody edited by hand, and can edit back."""
-_CONTROLLERS = frozenset({"deployment", "statefulset", "daemonset"})
-
-_ROLL_BACK = ("Go back to the revision before the change", "$kubectl rollout undo $changed")
-_REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
-_LIMIT_BACK = "Set the limit back to what it was"
-_SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
-_EDIT_BACK = ("Undo what was changed in $field", "$kubectl edit $changed")
-_EDIT_WRITTEN = ("Correct it: which of its values was changed is not known", "$kubectl edit $written")
-_READ_AGAIN = ("Let it read the ConfigMap again", "$kubectl rollout restart $reader")
-_SUSPEND = (
-    "Stop the Job for now, unless its work must go on",
-    '$kubectl patch $running --patch=\'{"spec":{"suspend":true}}\'',
-)
-_TASK_LOG = ("Read what the Job says", "$kubectl logs $task --timestamps")
-_DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
-_EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
-_EDIT_FOUND = ("No fact names a field: read its log first, then correct what it tells of", "$kubectl edit $kind/$name")
-_RENEW = ("Delete it and make it again, corrected: a Job cannot be edited", "$kubectl delete $kind/$name")
-_LOG = ("Read what it says since then", "$kubectl logs $kind/$name -c $container --since=15m --timestamps")
-_EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
-_FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
-
-_FIX: dict[str, tuple[tuple[str, str], ...]] = {
-    "oom_killed": (
-        (_LIMIT_BACK, "$kubectl set resources $kind/$name -c $limited --limits=memory=$old_memory"),
-    ),
-    "cpu_throttled": (
-        (_LIMIT_BACK, "$kubectl set resources $kind/$name -c $limited --limits=cpu=$old_cpu"),
-    ),
-    "memory_leak": (
-        ("Gain time: start fresh processes", "$kubectl rollout restart $kind/$name"),
-    ),
-    "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old_replicas"),),
-    "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
-    "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$configmap"),),
-    "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
-    "tls_expired": (
-        ("Renew the certificate in its Secret, then let the server read it", "$kubectl rollout restart $kind/$name"),
-    ),
-    "rbac_denied": (
-        ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
-    ),
-    "service_missing": (
-        (
-            "Make it, from the port that is called to the port of the pods",
-            "$kubectl expose deployment/$behind --name=$name --port=$called --target-port=$target",
-        ),
-    ),
-    "network_policy_blocks": (_DELETE,),
-    "webhook_unreachable": (_DELETE,),
-    "quota_exceeded": (_DELETE,),
-    "limit_range_violated": (_DELETE,),
-}  # fmt: skip
-_COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
-    "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
-    "secret_missing": (("See which Secrets exist, names only", "$kubectl get secrets -o name"),),
-    "service_selector_mismatch": (("Compare with the pods' labels", "$kubectl get pods --show-labels"),),
-    "service_wrong_port": (("See which ports the pods declare", "$kubectl get endpointslices -o yaml"),),
-    "service_missing": (("See which Services exist", "$kubectl get services"),),
-    "network_policy_blocks": (("See what the policies allow", "$kubectl describe networkpolicies"),),
-    "quota_exceeded": (("See what uses the quota", "$kubectl describe resourcequotas"),),
-    "limit_range_violated": (("See the allowed range", "$kubectl describe limitranges"),),
-    "insufficient_cpu": (_FREE_NODE,),
-    "insufficient_memory": (_FREE_NODE,),
-    "insufficient_extended_resource": (_FREE_NODE,),
-    "node_selector_unmatched": (("Compare with the nodes' labels", "kubectl$context get nodes --show-labels"),),
-    "taint_untolerated": (("See the nodes' taints", "kubectl$context describe nodes"),),
-    "pvc_pending": (("See claims and classes", "$kubectl get pvc,storageclass"),),
-    "pvc_missing": (("See which claims exist", "$kubectl get pvc"),),
-    "storage_class_missing": (("See which classes exist", "kubectl$context get storageclass"),),
-    "ingress_class_missing": (("See which classes exist", "kubectl$context get ingressclass"),),
-    "ingress_backend_missing": (("See which Services exist", "$kubectl get services"),),
-    "rbac_denied": (("See what the account may do", "$kubectl auth can-i --list --as=system:serviceaccount:$account"),),
-    "webhook_unreachable": (
-        ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
-        ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
-    ),
-    "node_not_ready": (
-        (
-            "See which pods it had",
-            "kubectl$context get pods --all-namespaces -o wide --field-selector spec.nodeName=$name",
-        ),
-    ),
-    "hpa_no_metrics": (("See whether metrics are served", "kubectl$context get apiservices v1beta1.metrics.k8s.io"),),
-    "argo_out_of_sync": (("See how it differs from git", "$kubectl get application/$name -o yaml"),),
-}  # fmt: skip
-
-_INSPECT_CRASH = (
-    "Read why the last container ended",
-    "$kubectl logs $kind/$name -c $container --previous --tail=50 --timestamps",
-)
-_NOT_ITS_OWN = frozenset(
-    {"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query", "node_not_ready", "node_pressure"}
-)
-"""What no edit of the object mends: it fails by what is elsewhere."""
-_ABSENT = frozenset({"service_missing"})
-"""What these name cannot be described."""
-_CRASHES = frozenset(
-    {"crash_app_exit", "crash_missing_env", "crash_bad_command", "container_killed", "init_container_failed"}
-)
 
 
 def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
@@ -168,26 +25,58 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
     if top is None or verdict.outcome != "fault":
         return _look_again(verdict, snapshot)
     values = _values(top, snapshot)
-    kind = values.get("kind", "")
-    back = [_REVERT] if "commit" in values else [_ROLL_BACK] if _rolls_back(top) else [_SET_BACK]
-    fixes = [*_FIX.get(top.finding.fault, ()), *back]
-    fixes += [_SUSPEND]
-    fixes += [*([] if "was" in values else [_EDIT_BACK]), _EDIT_WRITTEN, _READ_AGAIN]
-    verify = (
-        [("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")]
-        if kind in _CONTROLLERS
-        else []
-    )
-    verify.append(("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb"))
-    inspect = [_INSPECT_CRASH] if top.finding.fault in _CRASHES else [*_COMPARE.get(top.finding.fault, ())]
-    inspect += [_TASK_LOG, *([] if _is_declared(top) else [_LOG])]
-    inspect += [_EVENTS] if top.finding.fault not in _ABSENT else []
-    last = _RENEW if kind == "job" else _EDIT if _is_declared(top) else _EDIT_FOUND
-    mends_itself = top.finding.fault not in _NOT_ITS_OWN
-    fix = _fill("fix", fixes, values) or _fill("fix", [last] if mends_itself else [], values)
-    further = _fill("inspect", inspect, values)
-    checked = _fill("verify", verify, values)
+    fix = _fixes(top, values)
+    checked, further = _fill("verify", _verify(top, fix, values), values), _fill("inspect", _inspect(top), values)
     return (*fix, *checked, *further) if fix else (*further, *checked)
+
+
+def _fixes(top: Ranked, values: Mapping[str, str]) -> tuple[Action, ...]:
+    """What mends it: each action is one way, but for those that begin with `Then`."""
+    if "commit" in values:
+        return _fill("fix", [templates.REVERT], values)
+    own = templates.FIX.get(top.finding.fault, ())
+    undone = any(_needs(one) & templates.UNDOING and _needs(one) <= values.keys() for one in own)
+    edits = [*([] if "was" in values else [templates.EDIT_BACK]), templates.EDIT_WRITTEN, templates.READ_AGAIN]
+    rest = [] if undone else [*_back(top, values), templates.SUSPEND, *edits]
+    ways = _fill("fix", own, values), _fill("fix", rest, values)
+    first, second = reversed(ways) if top.finding.fault in templates.STOPGAPS else ways
+    fix = _alternatives([*first, *second])
+    if fix or top.finding.fault in templates.NOT_ITS_OWN:
+        return fix
+    edit = templates.EDIT if _is_declared(top) else templates.EDIT_FOUND
+    return _fill("fix", [templates.RENEW if values.get("kind") == "job" else edit], values)
+
+
+def _back(top: Ranked, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    if _rolls_back(top):
+        return [next(one for one in templates.ROLL_BACKS if _needs(one) <= {*values, "changed"})]
+    return [templates.SCALE_BACK if "was_replicas" in values else templates.SET_BACK]
+
+
+def _alternatives(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """With `Or` before every way but the first, so that nobody pastes two of them."""
+    others = [one if one.purpose.startswith("Then") else _or(one) for one in actions[1:]]
+    return (*actions[:1], *others)
+
+
+def _or(action: Action) -> Action:
+    return replace(action, purpose=f"Or {action.purpose[:1].lower()}{action.purpose[1:]}")
+
+
+def _verify(top: Ranked, fix: Iterable[Action], values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """That new pods get ready where the fix brings some, that its log is quiet where the log told; then this again."""
+    kind, name = values.get("kind", ""), values.get("name", "")
+    rolled = any(f"{kind}/{name}" in one.command or one.command.startswith("git") for one in fix)
+    logged = any(fact.kind == "log" and fact.object.startswith("Pod/") for fact in top.finding.facts)
+    found = [templates.READY] if rolled else [templates.QUIET] if logged else []
+    return [*(found if kind in templates.CONTROLLERS else []), templates.AGAIN]
+
+
+def _inspect(top: Ranked) -> list[tuple[str, str]]:
+    fault = top.finding.fault
+    found = [templates.INSPECT_CRASH] if fault in templates.CRASHES else [*templates.COMPARE.get(fault, ())]
+    found += [templates.TASK_DID, templates.TASK_LOG, *([] if _is_declared(top) else [templates.LOG])]
+    return found + ([] if fault in templates.ABSENT else [templates.EVENTS])
 
 
 def _is_declared(top: Ranked) -> bool:
@@ -198,11 +87,11 @@ def _is_declared(top: Ranked) -> bool:
 def _look_again(verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
     if verdict.outcome == "no_fault":
         return ()
-    templates = [
+    looks = [
         ("See what is not running", "$kubectl get pods -o wide"),
         ("Read the events", "$kubectl get events --sort-by=.lastTimestamp"),
     ]
-    return _fill("inspect", templates, _base(snapshot, snapshot.namespace))
+    return _fill("inspect", looks, _base(snapshot, snapshot.namespace))
 
 
 def _rolls_back(top: Ranked) -> bool:
@@ -210,21 +99,22 @@ def _rolls_back(top: Ranked) -> bool:
     change = top.change
     if change is None or not change.revision or re.search(r"^template$|restartedAt", change.field):
         return False
-    return split_ref(change.object)[0].lower() in _CONTROLLERS
+    return split_ref(change.object)[0].lower() in templates.CONTROLLERS
 
 
 def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     kind, namespace, name = split_ref(top.finding.object)
     values = _base(snapshot, namespace) | {"kind": kind.lower(), "name": name}
-    values["container"] = _container(top, snapshot)
+    values |= _container(top, snapshot)
     values["configmap"] = next((x[2] for x in map(split_ref, top.finding.related) if x[0] == "ConfigMap"), "")
     values |= _rights(top.finding)
     values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
     values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
+    values |= _listens(top.finding, snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
     values |= _of_settings(top, snapshot) | _of_task(top.change, snapshot)
-    values |= {"limited": values["container"], **_set_back(top)}
-    return {key: value for key, value in values.items() if key == "kubectl" or _is_allowed(key, value)}
+    values |= {"limited": values.get("container", ""), **_set_back(top)}
+    return {key: value for key, value in values.items() if key in ("kubectl", "chosen") or _is_allowed(key, value)}
 
 
 def _rights(finding: Finding) -> dict[str, str]:
@@ -247,11 +137,20 @@ def _ports(name: str, behind: str, snapshot: Snapshot) -> dict[str, str]:
     return {"called": str(min(called or {target})), "target": str(target)} if len(called) < 2 else {}
 
 
+def _listens(finding: Finding, snapshot: Snapshot) -> dict[str, str]:
+    """The one port that the pods of a Service declare, where the Service has one port."""
+    view = net(snapshot)
+    service = next((one for one in view.services.values() if one.ref == finding.object), None)
+    declared = {port for one in service.workloads for port in one.ports()} if service else set()
+    return {"listens": str(min(declared))} if service and len(declared) == len(service.ports) == 1 else {}
+
+
 def _of_change(change: Change, namespace: str) -> dict[str, str]:
     kind, place, name = split_ref(change.object)
     changed = f"{kind.lower()}/{name}" if place in (namespace, "") else ""
-    came = change.field == "created" and kind.lower() in _ADDED
-    edited = not change.revision and not change.commit and change.field.startswith(_EDITED)
+    came = change.field == "created" and kind.lower() in templates.ADDED
+    edited = not change.revision and not change.commit and change.field.startswith(templates.EDITED)
+    scaled = changed.partition("/")[0] in templates.CONTROLLERS and re.fullmatch(r"(?:spec\.)?replicas", change.field)
     return {
         "commit": change.commit,
         "changed": changed,
@@ -259,6 +158,8 @@ def _of_change(change: Change, namespace: str) -> dict[str, str]:
         "written": changed if kind == "ConfigMap" and change.old is None and change.new is None else "",
         "field": change.field if edited else "",
         "was": change.old or "",
+        "was_replicas": (change.old or "") if scaled else "",
+        "revision_before": change.revision_before,
     }
 
 
@@ -271,7 +172,7 @@ def _of_settings(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     concerned = [top.finding.object, *top.finding.related]
     reader = next((ref for ref in concerned if change.object in reads.get(ref, ())), "")
     kind, _, name = split_ref(reader) if reader else ("", "", "")
-    return {"reader": f"{kind.lower()}/{name}" if kind.lower() in _CONTROLLERS else ""}
+    return {"reader": f"{kind.lower()}/{name}" if kind.lower() in templates.CONTROLLERS else ""}
 
 
 def _of_task(change: Change | None, snapshot: Snapshot) -> dict[str, str]:
@@ -290,7 +191,7 @@ def _set_back(top: Ranked) -> dict[str, str]:
     if change is None or change.object != top.finding.object:
         return {}
     found = {}
-    for name, pattern in _SETS.items():
+    for name, pattern in templates.SETS.items():
         if match := pattern.fullmatch(change.field):
             found = {name: change.old or ""} | {key: of for key, of in match.groupdict().items() if of}
     return found
@@ -298,28 +199,33 @@ def _set_back(top: Ranked) -> dict[str, str]:
 
 def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:
     name = snapshot.source.name
-    named = snapshot.source.kind == "live" and name != IN_CLUSTER and _ALLOWED["context"].fullmatch(name)
+    named = snapshot.source.kind == "live" and name != IN_CLUSTER and templates.ALLOWED["context"].fullmatch(name)
     context = f" --context {name}" if named else ""
-    scoped = f" -n {namespace}" if namespace and _ALLOWED["namespace"].fullmatch(namespace) else ""
-    return {"context": context, "kubectl": f"kubectl{context}{scoped}"}
+    scoped = f" -n {namespace}" if namespace and templates.ALLOWED["namespace"].fullmatch(namespace) else ""
+    chosen = f"{f' -p context {name}' if named else ''} -p namespace {namespace or snapshot.namespace}"
+    return {"context": context, "kubectl": f"kubectl{context}{scoped}", "chosen": chosen}
 
 
 def _is_allowed(key: str, value: str) -> bool:
-    return key == "context" or _ALLOWED[key].fullmatch(value) is not None
+    return key == "context" or templates.ALLOWED[key].fullmatch(value) is not None
 
 
-def _container(top: Ranked, snapshot: Snapshot) -> str:
-    """The object's container that restarted most, or its first."""
+def _container(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
+    """The object's container that restarted most, or its first, and its pod."""
     rows = snapshot["containers"]
     rows = rows[rows["object"] == top.finding.object].sort_values("restart_count", ascending=False, kind="stable")
-    return "" if rows.empty else str(rows.iloc[0]["container"])
+    return {} if rows.empty else {key: str(rows.iloc[0][key]) for key in ("container", "pod")}
+
+
+def _needs(template: tuple[str, str]) -> set[str]:
+    """What has to be known for it."""
+    return {name for text in template for name in Template(text).get_identifiers()}
 
 
 def _fill(kind: str, templates: Iterable[tuple[str, str]], values: Mapping[str, str]) -> tuple[Action, ...]:
     actions = []
     for purpose, template in templates:
-        needed = {*Template(template).get_identifiers(), *Template(purpose).get_identifiers()}
-        if needed <= values.keys():
+        if _needs((purpose, template)) <= values.keys():
             command = Template(template).substitute(values)
             told = Template(purpose).substitute(values)
             actions.append(Action(purpose=told, command=command, kind=kind))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from srelab_lib.diagnosis.checks._facts import api_time, conditions, of_namespace
-from srelab_lib.diagnosis.rank import SLACK
+from srelab_lib.diagnosis.started import SLACK
 from srelab_lib.model import Finding, Snapshot
 
 

@@ -35,7 +35,9 @@ def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: 
         used += cost
         if text.endswith(CUT):
             dropped.append(f"the end of {item.id}: {len(fact.text) - len(text)} of {len(fact.text)} characters")
-    dropped += [f"{fact.kind} of {fact.object}: {_clip(fact.text, 120)}" for fact in dict.fromkeys(further)]
+    shown = {(item.kind, item.object, item.text) for item in kept}
+    left = [fact for fact in dict.fromkeys(further) if (fact.kind, fact.object, _bounded(fact.text)) not in shown]
+    dropped += [f"{fact.kind} of {fact.object}: {_clip(fact.text, 120)}" for fact in left]
     return EvidenceSet(items=tuple(kept), dropped=tuple(dropped), tokens=used)
 
 

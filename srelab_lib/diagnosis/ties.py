@@ -24,3 +24,7 @@ class Ties:
     calls: Refs = field(default_factory=dict)
     shares: Refs = field(default_factory=dict)
     tasks: Refs = field(default_factory=dict)
+
+
+NO_TIES = Ties()
+"""Where nothing is known of how objects hang together."""

@@ -74,6 +74,7 @@ def changes_of(snapshot: Snapshot) -> tuple[Change, ...]:
             text=row["text"],
             revision=_text(row["revision"]) or "",
             rolled_back_to=_text(row["rolled_back_to"]) or "",
+            revision_before=_text(row["revision_before"]) or "",
             commit=_text(row["commit"]) or "",
             diff=_text(row["diff"]) or "",
         )

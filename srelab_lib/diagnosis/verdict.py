@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from srelab_lib.model import Change, Confidence, Missing, Onset, Outcome, Verdic
 
 MOST_FAIL = 0.5
 MAX_HURT = 2
+MAX_SUBJECT = 80
+_SUBJECT = re.compile(r"\Acommit .*\nauthor .*\ndate .*\nsubject (.+)")
 _FELT_BY_CALLERS = ("exception_storm", "dependency_down")
 """What tells whom a fault hurts, the plainest first."""
 
@@ -59,7 +62,7 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
     since = _since(top)
-    began = f" Seen since {since:%H:%M:%S} UTC." if since else ""
+    began = f" Trouble since {since:%H:%M:%S} UTC." if since else ""
     told = f"{sentence(finding.summary)}{began} {_because(top)}"
     hurt = _effect(felt, {finding.object, *finding.related}) or _hurt(top)
     return Verdict(
@@ -86,8 +89,14 @@ def _because(top: Ranked) -> str:
     cause = sentence(f"Cause: {top.finding.cause}")
     if change is None:
         return cause
-    commit = f" (commit {change.commit[:7]})" if change.commit else ""
+    commit = f" (commit {change.commit[:7]}{_subject(change)})" if change.commit else ""
     return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {_named(change, top)}')}"
+
+
+def _subject(change: Change) -> str:
+    """What its author says of the commit, where git was at hand and the change does not say it."""
+    found = _SUBJECT.search(change.diff)
+    return f', "{found[1][:MAX_SUBJECT]}"' if found and found[1] not in change.text else ""
 
 
 def _named(change: Change, top: Ranked) -> str:
@@ -100,7 +109,7 @@ def _change_text(top: Ranked) -> str | None:
     if top.change is None:
         return None
     told = _named(top.change, top)
-    return f"{told} (commit {top.change.commit})" if top.change.commit else told
+    return f"{told} (commit {top.change.commit}{_subject(top.change)})" if top.change.commit else told
 
 
 def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
@@ -109,7 +118,7 @@ def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
         return ""
     worst = max(felt, key=lambda onset: (onset.object in objects, _fails_most(onset), abs(onset.score), onset.signal))
     who = worst.object.split("/", 1)[0] + " " + worst.object.split("/", 1)[1].lstrip("/")
-    since = f" since {worst.time:%H:%M:%S} UTC" if worst.time else ""
+    since = f" since about {worst.time:%H:%M} UTC" if worst.time else ""
     if worst.signal == "error_ratio":
         return f"{worst.after:.0%} of requests to {who} fail{since}, {worst.before:.0%} before."
     if worst.signal == "request_rate":

@@ -33,6 +33,12 @@ _BEFORE_KEY = words_of(
     "access account api app auth client consumer deploy encryption enc hmac license master private secret server "
     "service session shared signing ssh storage subscription tls webhook"
 )
+# Of environment variables any other `..._KEY` is somebody's: STRIPE_KEY, MAPS_KEY.
+_PLAIN_KEYS = words_of(
+    "annotation bucket cache column config dedup feature field filter flag foreign group hash header idempotency index "
+    "json label lock lookup map message object partition primary public queue range record redis row routing search "
+    "select shard sort topic translation unique"
+)
 _BEFORE_PASS = re.compile(r"(?:db|root|user|admin|mysql|pg|redis|smtp|mail|my|ftp|ldap|http|rabbitmq|mongo|sql)pass")
 
 # A last word that says something about a secret, and not the secret: where it is, how long it lives, which one it is.
@@ -76,6 +82,8 @@ def is_secret_key(key: str) -> bool:
     if last in _ABOUT:
         return False
     if "_".join(words) in _WHOLE or last in _LAST_WORDS or last.endswith(("token", "passwd")):
+        return True
+    if qualified.isupper() and last == "key" and words[-2:-1] and words[-2] not in _PLAIN_KEYS:
         return True
     if any(_PARTS.search(word) or word in _WORDS or _BEFORE_PASS.fullmatch(word) for word in words):
         return True

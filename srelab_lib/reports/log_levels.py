@@ -83,7 +83,12 @@ def _sentence(counts: dict[str, Numbers], diagnosis: Diagnosis) -> str:
     before, after = float(errors[:split].mean()), float(errors[split:].mean())
     if after <= before * 1.5:
         return f"The logs hold {total} errors, no more since {clock(onset)} than before."
-    return f"Errors in the logs rose from {before:.2g} to {after:.2g} a minute at {clock(onset)}."
+    return f"Errors in the logs rose from {_rounded(before)} to {_rounded(after)} a minute at {clock(onset)}."
+
+
+def _rounded(value: float) -> str:
+    """Two digits of what is small, whole lines of what is not."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004
 
 
 def _draw(axes: Axes, diagnosis: Diagnosis, name: str, values: Numbers) -> None:

@@ -45,7 +45,7 @@ def verdict(body: Json) -> str:
     if said["since"]:
         lines.append(f"Since: {said['since']}")
     if fix := first_fix(body):
-        lines.append(f"The fix: {code_span(fix['command'])}")
+        lines.append(f"The fix: {', then '.join(map(code_span, fix))}")
     lines.append(f"The model: {_inline(agreement(body))}")
     heading = f"## Verdict: {OUTCOMES[said['outcome']]}"
     return f"{heading}\n\n{recorded}{_inline(said['summary'])}\n\n{_list(lines)}"
@@ -112,15 +112,16 @@ def _else(body: Json) -> str:
     ]
     parts = ["## What else it could have been", _list(rows) if rows else "There are no other candidates."]
     if body["checked"]:
-        parts += [f"{len(body['checked'])} checks ran and found nothing:", _checked(body)]
+        parts.append(_checked(body))
     return "\n\n".join(parts)
 
 
 def _checked(body: Json) -> str:
-    """The checks by name; with what each of them reads where they are the answer, since nothing is wrong."""
+    """How many checks found nothing; which ones, and what each reads, where they are the answer: nothing is wrong."""
+    count = f"{len(body['checked'])} checks ran and found nothing"
     if body["verdict"]["outcome"] == "no_fault":
-        return _list(map(_inline, body["checked"]))
-    return _inline(", ".join(item.partition(":")[0] for item in body["checked"])) + "."
+        return f"{count}:\n\n{_list(map(_inline, body['checked']))}"
+    return f"{count}; report.json names them."
 
 
 def _unseen(body: Json) -> str:

@@ -59,10 +59,24 @@ def _rows(diagnosis: Diagnosis, objects: list[str]) -> list[_Row]:
     for ref in objects:
         line = line_of(diagnosis, "memory_working_set_bytes", ref)
         limit = line_of(diagnosis, "memory_limit_bytes", ref, line.container) if line else None
+        own = _containers(diagnosis, ref)
         peak = _peak_under(line, limit) if line and limit and limit.last > 0 else None
-        if line and limit and peak is not None:
-            rows.append(_Row(name=line.name, peak=peak, limit=limit.last))
+        if line and limit and peak is not None and _holds(limit.last, own.get(line.container)):
+            name = f"{line.name}/{line.container}" if len(own) > 1 else line.name
+            rows.append(_Row(name=name, peak=peak, limit=limit.last))
     return sorted(rows, key=lambda row: (-row.share, row.name))
+
+
+def _containers(diagnosis: Diagnosis, ref: str) -> dict[str, float]:
+    """The memory limit that each container of an object has by its spec, in bytes; NaN for none."""
+    rows = diagnosis.snapshot["containers"]
+    own = rows[rows["object"] == ref].drop_duplicates("container")
+    return {str(name): float(limit) for name, limit in zip(own["container"], own["memory_limit_bytes"], strict=True)}
+
+
+def _holds(measured: float, declared: float | None) -> bool:
+    """False for a limit that was measured last on pods that are gone, and is another one now."""
+    return declared is None or not np.isfinite(declared) or abs(measured - declared) <= 1
 
 
 def _peak_under(line: Series, limit: Series) -> float | None:

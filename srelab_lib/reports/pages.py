@@ -80,7 +80,7 @@ def run_lines(body: Json) -> list[tuple[str, str]]:
     """Names and values of the last section."""
     run = body["run"]
     window, tokens = run["window"], run["tokens"]
-    wider = ", twice what was asked for: it began at the left edge" if window["widened"] else ""
+    wider = ", twice what was asked for: there was trouble from its beginning on" if window["widened"] else ""
     model = " ".join(part for part in (run["model"] or "none", run["digest"] or "") if part)
     return [
         ("Source", f"{where(body)}, namespace {run['namespace']}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from srelab_lib.model import sentence, spoken
@@ -21,11 +22,14 @@ class Step(NamedTuple):
     at: str | None
     text: str
     evidence: tuple[str, ...]
+    measured: bool = False
 
     @property
     def time(self) -> str:
-        """`12:03:11`, or nothing."""
-        return self.at[11:19] if self.at else ""
+        """`12:03:11`, `about 12:03` of a metric, which is averaged over a while, or nothing."""
+        if not self.at:
+            return ""
+        return f"about {self.at[11:16]}" if self.measured else self.at[11:19]
 
 
 def chain(body: Json) -> list[Step]:
@@ -36,11 +40,16 @@ def chain(body: Json) -> list[Step]:
     kinds = {item["id"]: item["kind"] for item in body["evidence"]}
     own = [name for name in top["evidence"] if kinds.get(name) != "change"]
     fault = Step("fault", top["since"], f"{sentence(top['summary'])} {sentence(top['cause'])}", tuple(own))
-    steps = sorted([fault, *_effects(body, top), *_felt(body)], key=lambda step: step.at or "~")
+    steps = sorted([fault, *_effects(body, top), *_felt(body)], key=lambda step: _place(step, fault))
     if top["change"]:
         cited = tuple(name for name in top["evidence"] if kinds.get(name) == "change")
         steps.insert(0, Step("change", top["change"]["time"], sentence(_change(top["change"])), cited))
     return steps
+
+
+def _place(step: Step, fault: Step) -> str:
+    """Its place in the order of time; an average that moved a little early stands behind what moved it."""
+    return max(step.at or "~", fault.at or "") if step.measured else step.at or "~"
 
 
 def _effects(body: Json, top: Json) -> list[Step]:
@@ -68,7 +77,7 @@ def _felt(body: Json) -> list[Step]:
         if found:
             onset = next((o for o in found if o["object"] == own), found[0])
             cited = tuple(e["id"] for e in body["evidence"] if e["kind"] == "metric" and _is_about(e, onset))
-            steps.append(Step("users", onset["time"], sentence(onset_words(onset)), cited))
+            steps.append(Step("users", onset["time"], sentence(onset_words(onset)), cited, measured=True))
     return steps
 
 
@@ -89,10 +98,12 @@ def onset_words(onset: Json) -> str:
     return f"{name}, {spoken(onset['object'])}: {before} before, {after} after"
 
 
-def first_fix(body: Json) -> Json | None:
-    """The action that mends it, where its command is one line; the first where there are several."""
-    fixes = [action for action in body["actions"] if action["kind"] == "fix"]
-    return fixes[0] if fixes and "\n" not in fixes[0]["command"] else None
+def first_fix(body: Json) -> list[str]:
+    """The commands of the first way to mend it, each one line; nothing where one has several."""
+    first, *others = [action for action in body["actions"] if action["kind"] == "fix"] or [None]
+    way = [first, *takewhile(lambda action: action["purpose"].startswith("Then "), others)] if first else []
+    commands = [action["command"] for action in way]
+    return [] if any("\n" in command for command in commands) else commands
 
 
 class Mark(NamedTuple):

@@ -27,9 +27,15 @@ def events_table(events: Sequence[Raw], owned: Owners) -> pd.DataFrame:
         (_event(event, owned) for event in events), key=lambda row: (row["last_seen"] or "", row["reason"])
     ):
         about = row["involved"], row["involved_uid"] or ""
-        key = (*about, row["type"], row["reason"], _VARIABLE.sub("#", row["message"]))
+        key = (*about, row["type"], row["reason"], _kind(row))
         joined[key] = _join(joined[key], row) if key in joined else row
     return frame("events", sorted(joined.values(), key=lambda row: (row["first_seen"] or "", row["involved"])))
+
+
+def _kind(row: dict[str, Any]) -> str:
+    """The message without what differs between repetitions; what went well tells steps: `from 1 to 5`."""
+    message = str(row["message"])
+    return message if row["type"] == "Normal" else _VARIABLE.sub("#", message)
 
 
 def _join(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:

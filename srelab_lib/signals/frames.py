@@ -79,10 +79,10 @@ SCHEMAS: dict[str, dict[str, str]] = {
         "signal": TEXT, "object": TEXT, "pod": TEXT, "container": TEXT, "series": TEXT, "time": TIME, "value": FLOAT,
     },
     # one row for each altered field; kind is rollout, config, scale, image, argo or object; old is None when not known;
-    # rolled_back_to is the earlier revision that came back
+    # rolled_back_to is the earlier revision that came back, revision_before what a rollback of this one goes to
     "changes": {
         "time": TIME, "kind": TEXT, "object": TEXT, "field": TEXT, "old": TEXT, "new": TEXT, "text": TEXT,
-        "revision": TEXT, "rolled_back_to": TEXT, "commit": TEXT, "diff": TEXT,
+        "revision": TEXT, "rolled_back_to": TEXT, "revision_before": TEXT, "commit": TEXT, "diff": TEXT,
     },
     # firing alerts
     "alerts": {

@@ -132,6 +132,11 @@ def _number(keeper: Raw) -> int:
     return int(keeper.get("revision") or 0)
 
 
+def _present(revision: Revision) -> int:
+    """The number by which what has its pod template is known now: one that came back has a new one."""
+    return max(_numbers(revision.keeper), default=_number(revision.keeper))
+
+
 def _created(keeper: Raw) -> datetime:
     return time_of(keeper["metadata"].get("creationTimestamp")) or _NEVER
 
@@ -192,7 +197,7 @@ def _emptied(deployment: Raw, before: Revision, created: datetime, told: Sequenc
 
 def _rows(ref: str, before: Revision, after: Revision) -> list[Row]:
     differences = diff_specs(_template(before.keeper), _template(after.keeper)) or [_NOTHING]
-    return [_row(ref, after, item) for item in differences]
+    return [_row(ref, before, after, item) for item in differences]
 
 
 def _template(keeper: Raw) -> Raw:
@@ -205,7 +210,7 @@ def _template(keeper: Raw) -> Raw:
 _NOTHING = Difference(field="template", old=None, new=None, text="pods replaced without a difference in their spec")
 
 
-def _row(ref: str, revision: Revision, item: Difference) -> Row:
+def _row(ref: str, before: Revision, revision: Revision, item: Difference) -> Row:
     kind, back = ref.partition("/")[0], revision.back
     text = f"{kind} {ref.rpartition('/')[2]} restarted" if item.field == _RESTARTED else item.text
     was = f"revision {back}" if back.isdecimal() else back
@@ -213,6 +218,7 @@ def _row(ref: str, revision: Revision, item: Difference) -> Row:
     return {
         "time": revision.time, "kind": "rollout", "object": ref, "field": item.field, "old": item.old, "new": item.new,
         "text": f"{text} ({named})", "revision": str(revision.number), "rolled_back_to": back,
+        "revision_before": str(before.number) if before.number == _present(before) else None,
     }  # fmt: skip
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
-from srelab_lib.signals.flatten import Flat, flatten, shortened
+from srelab_lib.signals.flatten import MAX_SHOWN, Flat, flatten, shortened
 from srelab_lib.signals.quantity import quantity
 
 _CONTAINER = re.compile(r"(?:containers|initContainers|ephemeralContainers)\[([^\]]+)\]\.(.+)")
@@ -39,7 +40,13 @@ def diff_specs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differenc
     below = tuple(f"{unit}." for unit, _, _ in units)
     fields = [*after, *(field for field in before if field not in after)]
     altered = [(field, before.get(field), after.get(field)) for field in fields if not field.startswith(below)]
-    return [difference(field, was, now) for field, was, now in (*units, *altered) if was != now]
+    differing = [(field, was, now) for field, was, now in (*units, *altered) if was != now]
+    return [difference(*one) for one in differing if not _is_default(*one)]
+
+
+def _is_default(field: str, old: str | None, new: str | None) -> bool:
+    """True where one says what holds when nothing is said."""
+    return field.endswith(".initialDelaySeconds") and {old, new} == {None, "0"}
 
 
 def difference(field: str, old: str | None, new: str | None, *, of: str = "") -> Difference:
@@ -118,7 +125,30 @@ def _altered_lines(old: str, new: str) -> tuple[str, str]:
     gone = [line for line in before if line not in in_after]
     come = [line for line in after if line not in in_before]
     several = len(before) > 1 or len(after) > 1
-    return ("\n".join(gone), "\n".join(come)) if several and (gone or come) else (old, new)
+    old, new = ("\n".join(gone), "\n".join(come)) if several and (gone or come) else (old, new)
+    return _around(old, new) if min(len(old), len(new)) > MAX_SHOWN else (old, new)
+
+
+_BESIDE = 40
+"""Characters that are shown on either side of what differs in a long text."""
+
+
+def _around(old: str, new: str) -> tuple[str, str]:
+    """Of two long texts what differs, with a few words on either side, so that it is not cut off."""
+    head = _alike(old, new)
+    tail = _alike(old[head:][::-1], new[head:][::-1])
+    return _piece(old, head, len(old) - tail), _piece(new, head, len(new) - tail)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with together."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _piece(text: str, start: int, end: int) -> str:
+    first = text.rfind(" ", 0, max(0, start - _BESIDE)) + 1
+    last = text.find(" ", end + _BESIDE)
+    return f"{'… ' if first else ''}{text[first:] if last < 0 else f'{text[first:last]} …'}"
 
 
 def _is_amount(field: str) -> bool:
