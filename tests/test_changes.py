@@ -305,7 +305,7 @@ def deployed(**more: Any) -> dict[str, Any]:
         "application": "Application/argocd/shop", "revision": "b" * 40, "previous": "a" * 40,
         "started_at": "2026-11-25T02:20:48Z", "deployed_at": "2026-11-25T02:20:55Z", "repository": "git://x",
         "path": ".", "resources": (SHOP,), "author": "Ada", "subject": "less memory", "committed_at": "",
-        "diff": "-64Mi\n+32Mi", **more,
+        "diff": "-64Mi\n+32Mi", "pruned": (), "failed": False, "commit": "b" * 40, **more,
     }  # fmt: skip
 
 
@@ -337,6 +337,17 @@ def test_a_rollout_that_waited_for_its_old_pods_has_its_commit(diff: str, ended:
     table = changes(deployed=[deployed(started_at=at, deployed_at=at, diff=diff)])
     lowered, _ = of(SHOP, "containers[shop].resources.limits.memory", table)
     assert lowered["commit"] == ("b" * 40 if found else None)
+
+
+def test_what_argo_cd_deleted_and_what_it_could_not_roll_out_are_changes() -> None:
+    gone = f"Service/{NS}/units"
+    rows = of(gone, "deleted", changes(deployed=[deployed(pruned=(gone,))]))
+    assert [row["text"] for row in rows] == [
+        f"Service units deleted: Argo CD pruned it with commit {'b' * 10}: less memory (Ada)"
+    ]
+    (row,) = of("Application/argocd/shop", "revision", changes(deployed=[deployed(failed=True)]))
+    assert row["text"].startswith("Argo CD could not roll out commit bbbbbbbbbb: ")
+    assert not of("Application/argocd/shop", "revision", changes(deployed=[deployed(commit="", diff="")]))
 
 
 def test_a_deployment_before_the_window_is_no_change_in_it() -> None:

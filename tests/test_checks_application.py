@@ -329,7 +329,8 @@ def _application(status: dict[str, Any], namespace: str) -> pd.DataFrame:
     ("status", "faults"),
     [
         ({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}, {}),
-        ({"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}}, {"argo_out_of_sync": 1}),
+        ({"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}}, {}),
+        ({"sync": {"status": "OutOfSync"}, "health": {"status": "Progressing"}}, {"argo_out_of_sync": 1}),
         ({"sync": {"status": "Synced"}, "health": {"status": "Degraded"}}, {"argo_degraded": 1}),
         ({"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}, {}),
         (

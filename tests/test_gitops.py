@@ -137,3 +137,43 @@ def test_git_that_hangs_is_ended_in_time(
     with pytest.raises(DeadlineError):
         deployments([application(repository[1][0])], repository_reader(repository[0], seconds=0.5))
     assert time.monotonic() - began < 20
+
+
+def failed(revision: str, **synced: Any) -> dict[str, Any]:
+    source = {"repoURL": "git://git/lab", "path": "shop"}
+    times = {"startedAt": "2026-01-01T05:00:00Z", "finishedAt": "2026-01-01T05:00:09Z"}
+    return {"phase": "Failed", **times, "syncResult": {"revision": revision, "source": source, **synced}}
+
+
+def test_a_sync_that_failed_follows_the_history_with_its_commit(repository: tuple[Path, list[str]]) -> None:
+    folder, revisions = repository
+    app = application(revisions[0])
+    hook = {"kind": "Job", "namespace": "default", "name": "migrate", "hookType": "PreSync", "hookPhase": "Failed"}
+    app["status"]["operationState"] = failed(revisions[2], resources=[hook])
+    went_well, last = deployments([app], repository_reader(folder))
+    assert (went_well["failed"], last["failed"]) == (False, True)
+    assert (last["commit"], last["previous"]) == (revisions[2], revisions[0])
+    assert "Job/default/migrate" in last["resources"]
+    app["status"]["operationState"] = failed(revisions[0])
+    assert len(deployments([app], repository_reader(folder))) == 1, "it is in the history, and was tried again"
+
+
+def test_the_commit_is_the_one_that_touched_the_path(repository: tuple[Path, list[str]]) -> None:
+    folder, revisions = repository
+    first, second = deployments([application(revisions[0], revisions[1])], repository_reader(folder))
+    assert first["commit"] == revisions[0]
+    assert (second["revision"], second["commit"], second["diff"]) == (revisions[1], "", "")
+    (only,) = deployments([application("a" * 40)], no_repository)
+    assert only["commit"] == "a" * 40
+
+
+def test_what_a_sync_deleted_is_named(repository: tuple[Path, list[str]]) -> None:
+    folder, revisions = repository
+    app = application(revisions[0], revisions[2])
+    gone = {"kind": "Service", "namespace": "default", "name": "units", "status": "Pruned"}
+    app["status"]["operationState"] = {
+        "phase": "Succeeded",
+        "syncResult": {"revision": revisions[2], "resources": [gone]},
+    }
+    first, second = deployments([app], repository_reader(folder))
+    assert (first["pruned"], second["pruned"]) == ((), ("Service/default/units",))

@@ -25,6 +25,8 @@ _AT_ONCE = timedelta(seconds=2)
 """From a write to the revision that a controller makes of it."""
 _ENDING = timedelta(seconds=90)
 """With strategy Recreate the ReplicaSet comes when the old pods have ended, each with a grace period of its own."""
+_BY_HAND = re.compile(r" by kubectl\S*(?: \(|$)")
+_FEW_LINES = 3
 _WORD = r"[\w./-]*\w"
 
 
@@ -60,12 +62,20 @@ def _rolled_out(write: Row, rows: Sequence[Row]) -> bool:
 
 def _with_commit(row: Row, deployed: Deployed) -> Row:
     """The row with the commit that Argo CD was rolling out when its object changed, or had just rolled out."""
-    own = [item for item in deployed if row["object"] in item["resources"]]
+    own = [item for item in deployed if item["commit"] and row["object"] in item["resources"]]
     near = [item for item in own if _led_to(item, row, _SLACK)]
     late = [item for item in reversed(own) if _led_to(item, row, _ENDING) and _speaks_of(item["diff"], row)]
-    for item in (*near, *late):
-        return row | {"commit": item["revision"], "diff": item["diff"]}
+    for item in (*near, *late) if not _BY_HAND.search(row["text"]) else ():
+        return row | {"text": _in_git(row, item["diff"]), "commit": item["commit"], "diff": item["diff"]}
     return row
+
+
+def _in_git(row: Row, diff: str) -> str:
+    """The text of a change, with the altered lines of its commit where nothing else tells what it was."""
+    gone, come = (re.findall(rf"^[{sign}](?![+-]{{2}})\s*(\S.*?)\s*$", diff, re.MULTILINE) for sign in "-+")
+    if not row["text"].endswith(NOT_KNOWN) or not 0 < len(gone) == len(come) <= _FEW_LINES:
+        return str(row["text"])
+    return f"{row['text'].removesuffix(NOT_KNOWN).rstrip()}: {'; '.join(gone)} became {'; '.join(come)}"
 
 
 def _led_to(item: Mapping[str, Any], row: Row, reach: timedelta) -> bool:
@@ -89,16 +99,15 @@ def _words(text: str | None) -> set[str]:
 def _synced(deployed: Deployed, window: TimeWindow) -> Iterator[Row]:
     for item in deployed:
         time = time_of(item["started_at"]) or time_of(item["deployed_at"])
-        if within(time, window):
-            said = f": {item['subject']} ({item['author']})" if item["subject"] else ""
-            yield {
-                "time": time,
-                "kind": "argo",
-                "object": item["application"],
-                "field": "revision",
-                "old": item["previous"],
-                "new": item["revision"],
-                "text": f"Argo CD rolled out commit {item['revision'][:10]}{said}",
-                "commit": item["revision"],
-                "diff": item["diff"],
-            }
+        if not within(time, window) or not item["commit"]:
+            continue
+        said = f": {item['subject']} ({item['author']})" if item["subject"] else ""
+        commit = f"commit {item['commit'][:10]}{said}"
+        row = {"time": time, "kind": "argo", "commit": item["commit"], "diff": item["diff"]}
+        yield row | {
+            "object": item["application"], "field": "revision", "old": item["previous"], "new": item["revision"],
+            "text": f"Argo CD {'could not roll out' if item['failed'] else 'rolled out'} {commit}",
+        }  # fmt: skip
+        for ref in item["pruned"]:
+            name = f"{ref.partition('/')[0]} {ref.rpartition('/')[2]}"
+            yield row | {"object": ref, "field": "deleted", "text": f"{name} deleted: Argo CD pruned it with {commit}"}

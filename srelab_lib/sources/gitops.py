@@ -36,52 +36,75 @@ _ENVIRONMENT = {
 
 
 def deployments(applications: Sequence[Raw], read: Reader) -> list[dict[str, Any]]:
-    """Argo CD's history, oldest first, with what each deployment changed.
+    """Argo CD's history and the sync that failed since, oldest first, with what each deployment changed.
 
-    Only `status.history` is used: `status.sync.revision` moves to HEAD also when nothing of the application changed.
+    `status.sync.revision` is not used: it moves to HEAD also when nothing of the application changed.
 
     Returns:
         For each deployment: application (ref), revision, previous, started_at, deployed_at, repository, path, resources
-        (refs of the objects that the application manages), author, subject, committed_at, diff.
+        (refs of the objects that the application manages, its hooks too), pruned (refs of those that it deleted),
+        failed, and of the newest commit that touched its path commit, author, subject, committed_at, with the diff of
+        all of them. The revision is another one where the newest commit of all touched something else. Where the
+        repository is not at hand, it is the commit; where nothing touched the path, there is none.
     """
-    found = [item for application in applications for item in _history(application, read)]
+    found = [item for application in applications for item in _deployed(application, read)]
     return sorted(found, key=lambda item: (item["deployed_at"], item["application"]))
 
 
-def _history(application: Raw, read: Reader) -> list[dict[str, Any]]:
+def _deployed(application: Raw, read: Reader) -> list[dict[str, Any]]:
     meta, status = application.get("metadata") or {}, application.get("status") or {}
-    ref = object_ref("Application", meta.get("namespace") or "", meta.get("name") or "")
-    resources = tuple(
-        object_ref(item.get("kind") or "", item.get("namespace") or "", item.get("name") or "")
-        for item in status.get("resources") or ()
-    )
+    operation = status.get("operationState") or {}
+    synced = operation.get("syncResult") or {}
+    handled = synced.get("resources") or ()
+    history = sorted(status.get("history") or (), key=lambda entry: entry.get("id", 0))
+    about = {
+        "application": object_ref("Application", meta.get("namespace") or "", meta.get("name") or ""),
+        "resources": _refs([*(status.get("resources") or ()), *(one for one in handled if one.get("hookType"))]),
+    }
+    pruned = _refs([one for one in handled if one.get("status") == "Pruned"])
     found: list[dict[str, Any]] = []
-    previous: str | None = None
-    for entry in sorted(status.get("history") or (), key=lambda entry: entry.get("id", 0)):
+    for entry in [*history, *_failed(operation, history)]:
         revision = entry.get("revision") or next(iter(entry.get("revisions") or ()), "")
         source: Raw = entry.get("source") or next(iter(entry.get("sources") or ()), {})
         url, path = source.get("repoURL") or "", source.get("path") or "."
+        previous = found[-1]["revision"] if found else None
+        told = _commit(read(url, revision, previous, path))
         found.append({
-            "application": ref,
+            **about,
             "revision": revision,
             "previous": previous,
             "started_at": entry.get("deployStartedAt") or entry.get("deployedAt") or "",
             "deployed_at": entry.get("deployedAt") or "",
             "repository": url,
             "path": path,
-            "resources": resources,
-            **_commit(read(url, revision, previous, path)),
+            "pruned": pruned if revision == synced.get("revision") else (),
+            "failed": "failed" in entry,
+            **told,
         })  # fmt: skip
-        previous = revision
-    return found
+    at_hand = any(item["diff"] for item in found)
+    return found if at_hand else [{**item, "commit": item["revision"]} for item in found]
+
+
+def _failed(operation: Raw, history: Sequence[Raw]) -> list[dict[str, Any]]:
+    """The last sync as an entry of the history, where it failed: the history has only those that went well."""
+    synced = operation.get("syncResult") or {}
+    if operation.get("phase") not in ("Failed", "Error") or not synced.get("revision"):
+        return []
+    if history and history[-1].get("revision") == synced["revision"]:
+        return []
+    times = {"deployStartedAt": operation.get("startedAt"), "deployedAt": operation.get("finishedAt")}
+    return [{**synced, **times, "failed": True}]
+
+
+def _refs(items: Sequence[Raw]) -> tuple[str, ...]:
+    return tuple(object_ref(x.get("kind") or "", x.get("namespace") or "", x.get("name") or "") for x in items)
 
 
 def _commit(text: str) -> dict[str, str]:
-    """Author, subject and time of the newest commit, and the whole text as the diff."""
-    match = _HEADER.match(text)
-    if match is None:
-        return {"author": "", "subject": "", "committed_at": "", "diff": text}
-    return {"author": match["author"], "subject": match["subject"], "committed_at": match["date"], "diff": text}
+    """Hash, author, subject and time of the newest commit, and the whole text as the diff."""
+    found = match.groupdict() if (match := _HEADER.match(text)) else dict.fromkeys(_HEADER.groupindex, "")
+    about = {"commit": found["sha"], "author": found["author"], "subject": found["subject"]}
+    return {**about, "committed_at": found["date"], "diff": text}
 
 
 def no_repository(_url: str, _revision: str, _previous: str | None, _path: str) -> str:
@@ -105,8 +128,10 @@ def repository_reader(repository: Path, *, seconds: float = GIT_SECONDS) -> Read
         count = MAX_COMMITS if previous else 1
         text = _git(repository, deadline, "log", "-p", f"-n{count}", f"--format={_FORMAT}", commits, "--", path)
         if not text and previous:  # back to an earlier commit
-            text = _git(repository, deadline, "log", "-n1", f"--format={_FORMAT}", revision, "--")
-            text += _git(repository, deadline, "diff", previous, revision, "--", path)
+            back = _git(repository, deadline, "diff", previous, revision, "--", path)
+            text = (
+                _git(repository, deadline, "log", "-n1", f"--format={_FORMAT}", revision, "--") + back if back else ""
+            )
         return redact_text(text)
 
     return read

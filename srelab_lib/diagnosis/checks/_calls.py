@@ -107,7 +107,8 @@ _HELP = re.compile(
 )
 """A page that explains the error, and is no address that the program called."""
 _ANY_CALL = re.compile(
-    "|".join(pattern.pattern for pattern in _KINDS.values()) + r"|://|[a-z][\w.-]*:\d{2,5}\b", re.IGNORECASE
+    "|".join(pattern.pattern for pattern in _KINDS.values()) + r"|://|[a-z][\w.-]*:\d{2,5}\b|\bserver (?:at|on) ",
+    re.IGNORECASE,
 )
 _SCHEME_PORTS = {
     "http": 80, "ws": 80, "https": 443, "wss": 443, "redis": 6379, "rediss": 6379, "postgres": 5432,

@@ -203,7 +203,9 @@ def condition_fact(ref: str, condition: Mapping[str, Any]) -> Fact:
     """A condition of an object's status, as the API server has it."""
     named_fields = {key: condition.get(key) for key in ("status", "reason", "message")}
     text = quoted(condition=condition.get("type"), **named_fields)
-    return Fact(kind="status", object=ref, text=text, time=api_time(condition.get("lastTransitionTime")))
+    # Progressing changes its reason and message while its status stays True.
+    time = condition.get("lastUpdateTime") if condition.get("type") == "Progressing" else None
+    return Fact(kind="status", object=ref, text=text, time=api_time(time or condition.get("lastTransitionTime")))
 
 
 def event_fact(row: Row) -> Fact:

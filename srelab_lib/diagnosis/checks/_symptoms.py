@@ -135,10 +135,19 @@ def users_are_fine(s: Snapshot, ref: str) -> bool:
 
 
 def answers_are_fine(s: Snapshot, ref: str) -> bool:
-    """True when its access log tells of enough answers in the latest third, and of next to none that failed."""
-    statuses = access_statuses(s, ref)
-    late = statuses[statuses.index >= _last_third(s)]
-    return len(late) >= FEW_ANSWERS and float((late >= 500).mean()) < FINE_ERROR_RATIO
+    """True when its access log tells of enough answers in the latest third, and of next to none that failed.
+
+    An answer of 4xx is its caller's doing, unless most answers are of one such kind, and were not before.
+    """
+    statuses, border = access_statuses(s, ref), _last_third(s)
+    late, before = statuses[statuses.index >= border], statuses[statuses.index < border]
+    refused = late[(late >= 400) & (late < 500)].mode()[:1]
+    mostly = bool(len(refused)) and _share(late, refused) >= FAILING_RATIO > 2 * _share(before, refused)
+    return len(late) >= FEW_ANSWERS and float((late >= 500).mean()) < FINE_ERROR_RATIO and not mostly
+
+
+def _share(statuses: pd.Series[int], wanted: pd.Series[int]) -> float:
+    return float(statuses.isin(wanted).mean()) if len(statuses) else 0.0
 
 
 def _last_third(s: Snapshot) -> pd.Timestamp:

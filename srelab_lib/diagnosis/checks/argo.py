@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from srelab_lib.diagnosis.checks._facts import Check, api_time, in_window, one_each, rows, status_fact
+from srelab_lib.diagnosis.checks._facts import Check, api_time, earliest, in_window, one_each, rows, status_fact
+from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _BAD_HEALTH = frozenset({"Degraded", "Missing"})
@@ -19,7 +20,7 @@ def check_out_of_sync(s: Snapshot) -> Iterator[Finding]:
         status = raw.get("status") or {}
         sync, failed = status.get("sync") or {}, _failed_operation(status)
         told = [*failed, *_conditions(status)]
-        if sync.get("status") != "OutOfSync" and not told:
+        if not told and (sync.get("status") != "OutOfSync" or _is_at_peace(s, status)):
             continue
         differing = [item for item in _resources(s, status) if item.get("status") == "OutOfSync"]
         names = ", ".join(spoken(_ref(item)) for item in differing[:_SHOWN])
@@ -40,6 +41,12 @@ def check_out_of_sync(s: Snapshot) -> Iterator[Finding]:
             strength=2 if told else 1,
             related=tuple(_ref(item) for item in differing),
         )
+
+
+def _is_at_peace(s: Snapshot, status: Mapping[str, Any]) -> bool:
+    """True for an app that is well and whose users feel nothing: somebody may sync it by hand, or has not yet."""
+    felt = s["onsets"]["signal"].isin(USER_SIGNALS).any()
+    return (status.get("health") or {}).get("status") == "Healthy" and not felt
 
 
 def check_degraded(s: Snapshot) -> Iterator[Finding]:
@@ -98,11 +105,19 @@ def _failed_operation(status: Mapping[str, Any]) -> list[str]:
 
 
 def _conditions(status: Mapping[str, Any]) -> list[str]:
-    return [str(item.get("message")) for item in status.get("conditions") or [] if "Error" in str(item.get("type"))]
+    return [str(item.get("message")) for item in status.get("conditions") or [] if _is_error(item)]
+
+
+def _is_error(condition: Mapping[str, Any]) -> bool:
+    return "Error" in str(condition.get("type"))
 
 
 def _began(s: Snapshot, status: Mapping[str, Any]) -> datetime | None:
-    began = api_time((status.get("operationState") or {}).get("startedAt"))
+    """When the operation that failed was started, else since when a condition tells of an error."""
+    operation = status.get("operationState") or {}
+    failed = operation.get("startedAt") if _failed_operation(status) else None
+    stated = [item.get("lastTransitionTime") for item in status.get("conditions") or [] if _is_error(item)]
+    began = earliest(*map(api_time, [failed] if failed else stated))
     return began if in_window(s, began) else None
 
 

@@ -12,7 +12,13 @@ from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
 from srelab_lib.diagnosis.checks._ties import settings_read, ties_of
-from srelab_lib.diagnosis.checks.exceptions import ERROR, check_exception_storm
+from srelab_lib.diagnosis.checks.exceptions import (
+    ERROR,
+    UNREADABLE,
+    callee_with_new_image,
+    changed_before,
+    check_exception_storm,
+)
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
 REACH = timedelta(minutes=10)
@@ -48,6 +54,24 @@ def check_new_image(s: Snapshot) -> Iterator[Finding]:
                 facts=one_each([change_fact(change), *storm.facts]),
                 related=(),
             )
+
+
+def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
+    """Errors of a caller that was not changed, on what one answers that has another image since right before."""
+    for hit in hits(s, UNREADABLE):
+        change = callee_with_new_image(s, hit) if hit.risen and evident(s, hit) and not changed_before(s, hit) else None
+        if change is None:
+            continue
+        says, who = clipped(str(hit.lines[-1]["message"])), spoken(change["object"])
+        yield Finding(
+            fault="bad_deploy",
+            object=str(change["object"]),
+            summary=f"{spoken(hit.object)} cannot read what {who} answers since that has another image",
+            cause=f'{change["text"]}, and {spoken(hit.object)} says "{says}"',
+            facts=one_each([change_fact(change), *hit.facts(), *symptoms(s, hit.object)]),
+            since=hit.first,
+            related=(hit.object,),
+        )
 
 
 def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
@@ -144,4 +168,10 @@ def _finding(fault: str, ref: str, change: Row, told: list[Fact], summary: str, 
     )
 
 
-CHECKS: tuple[Check, ...] = (check_bad_deploy, check_new_image, check_bad_config_edit, check_edit_felt_by_others)
+CHECKS: tuple[Check, ...] = (
+    check_bad_deploy,
+    check_new_image,
+    check_answers_otherwise,
+    check_bad_config_edit,
+    check_edit_felt_by_others,
+)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pandas as pd
+
 from srelab_lib.diagnosis.checks._calls import addresses, failures
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import (
@@ -151,12 +153,13 @@ def _names(setting: _Setting, message: str) -> bool:
 def _holds(message: str, value: str) -> bool:
     """True when a short value stands in a line as a word of its own; one letter or digit would stand anywhere.
 
-    Of a whole file, the value of one of its settings must stand in the line in quotes.
+    Of a whole file, a value of it must stand in the line in quotes.
     """
     value = value.strip()
     if "\n" in value:
         return any(
-            re.search(rf"(?m)[:=]\s*[\"']?{re.escape(word)}[\"']?\s*$", value) for word in _QUOTED.findall(message)
+            re.search(rf"(?m)(?:[:=]\s*[\"']?|[;,|\t]){re.escape(word)}[\"']?\s*(?:$|[;|\t])", value)
+            for word in _QUOTED.findall(message)
         )
     return 2 < len(value) < 120 and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", message) is not None
 
@@ -182,6 +185,7 @@ def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "") -> 
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
     df = s["changes"]
     edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
+    edits = pd.concat([edits, _replacing(s, setting, first)])
     known = [row for row in rows(edits) if not key or f"[{key}]" in row["field"] or not _ONE_KEY.match(row["field"])]
     told = [change_fact(row) for row in known]
     meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
@@ -189,6 +193,15 @@ def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "") -> 
     if edits.empty and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):
         told = [Fact(kind="change", object=ref, text=f"ConfigMap {setting.configmap} was edited", time=written)]
     return max(told, key=lambda fact: (fact.time or s.window.start, fact.text), default=None)
+
+
+def _replacing(s: Snapshot, setting: _Setting, first: datetime) -> pd.DataFrame:
+    """Rollouts that brought a ConfigMap in the place of one with another hash in its name, as kustomize makes them."""
+    df, stem = s["changes"], setting.configmap.rpartition("-")[0]
+    own = df[(df["object"] == setting.workload.ref) & (df["time"] <= first + SLACK)]
+    named = own["new"].astype(str).str.contains(setting.configmap, regex=False)
+    before = own["old"].astype(str).str.contains(rf"\b{re.escape(stem)}-[a-z0-9]{{6,12}}\b")
+    return own[named & before] if stem else own[:0]
 
 
 def _written(meta: Mapping[str, Any]) -> datetime | None:

@@ -54,11 +54,12 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
         workload = view.workloads.get(hit.object)
         held = list(_secrets(workload)) if workload else []
         names = ", ".join(dict.fromkeys(name for name, _ in held))
+        servers, holders = _servers(view, hit), _holders(view, hit.object, {name for name, _ in held})
         whose = f"the credential that it has from Secret {names}" if names else "its credential"
         yield Finding(
             fault="secret_rotated",
             object=hit.object,
-            summary=f"{spoken(hit.object)} is refused by a server that it logs in to",
+            summary=f"{spoken(hit.object)} is refused by {_named(servers, holders)}",
             cause=f"{whose} is no longer accepted",
             facts=one_each(
                 [*hit.facts(), *(spec_fact(hit.object, setting=text) for _, text in held[:2]), *symptoms(s, hit.object)]
@@ -66,8 +67,8 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
             since=hit.first,
             related=(
                 *(object_ref("Secret", s.namespace, name) for name, _ in dict.fromkeys(held)),
-                *_servers(view, hit),
-                *_holders(view, hit.object, {name for name, _ in held}),
+                *servers,
+                *holders,
             ),  # fmt: skip
         )
 
@@ -110,6 +111,12 @@ def _holders(view: Net, ref: str, secrets: set[str]) -> list[str]:
         for one in serving.values()
         if one.ref != ref and not view.references(one) and secrets & {name for name, _ in _secrets(one)}
     ]
+
+
+def _named(servers: list[str], holders: list[str]) -> str:
+    """Who refuses it, where it can be only one: a Service by the lines or settings, else who has the Secret, too."""
+    services = [ref for ref in servers if ref.startswith("Service/")] or holders
+    return f"{spoken(services[0])}, where it logs in" if len(services) == 1 else "a server that it logs in to"
 
 
 def _servers(view: Net, hit: Hits) -> list[str]:

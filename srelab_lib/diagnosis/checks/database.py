@@ -12,6 +12,7 @@ from srelab_lib.diagnosis.checks._facts import Check, change_fact, clipped, one_
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, Workload, net, tasks
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._ties import calls_of
 from srelab_lib.diagnosis.checks.changes_made import SLACK
 from srelab_lib.diagnosis.checks.credentials import callers_first
 from srelab_lib.model import Finding, Snapshot, spoken
@@ -148,7 +149,7 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
     found = [hit for hit in hits(s, rule.words) if len(hit.lines) > 1 and evident(s, hit)]
     if rule.fault == "slow_query" and any(evident(s, hit) for hit in hits(s, _RULES["db_lock"].words)):
         found = [hit for hit in found if not all(_CANCELLED.search(str(line["message"])) for line in hit.lines)]
-    told = [hit.object for hit in found if _is_relayed(hit)]
+    told = [hit.object for hit in found if _is_relayed(hit) or _has_server(s, hit, found)]
     own = [hit for hit in found if hit.object not in told]
     at_callers = callers_first(view, own)
     told += [hit.object for hit in own if hit not in at_callers]
@@ -169,14 +170,36 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
         )
 
 
+def _has_server(s: Snapshot, hit: Hits, found: list[Hits]) -> bool:
+    """True for a client whose server says the same: locks and connections are the server's, and others hold them.
+
+    Where nothing names whom it calls, that is the only database of the namespace.
+    """
+    called, servers = calls_of(s).get(hit.object, set()), _databases(net(s))
+    known = called & servers or (servers if len(servers) == 1 else set())
+    return hit.object not in servers and any(one.object in known for one in found)
+
+
+_DATABASE_PORTS = frozenset({1433, 1521, 3306, 5432, 26257, 27017})
+
+
+def _databases(view: Net) -> set[str]:
+    """Workloads behind Services with a port that is registered for a database."""
+    services = [x for x in view.services.values() if _DATABASE_PORTS & {port.get("port") for port in x.ports}]
+    return {workload.ref for service in services for workload in service.workloads}
+
+
 def _users(s: Snapshot, view: Net, hit: Hits) -> Iterator[str]:
     """Who makes it work, Jobs too: what they were told to do may be what holds the locks and connections.
 
-    Of what it calls itself only the Jobs: they may have altered what it finds there. So may those on its own volume.
+    Of what it calls itself only the Jobs: they may have altered what it finds there. So may those on its own volume,
+    and, of the only database, those of which nothing tells whom they call.
     """
     jobs, own = tasks(s), view.workloads.get(hit.object)
     if own:
         yield from (one.ref for one in [*view.workloads.values(), *jobs] if one.ref != own.ref and _share(one, own))
+    if {hit.object} == _databases(view):
+        yield from (one.ref for one in jobs if not view.references(one))
     for service in view.services.values():
         if hit.object in {workload.ref for workload in service.workloads}:
             yield from (one.ref for one in [*view.workloads.values(), *jobs] if view.calls(one, service))

@@ -15,6 +15,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
     FEW_ANSWERS,
     access_statuses,
+    answers_are_fine,
     onsets_of,
     risen_signals,
     samples,
@@ -23,6 +24,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
 )
 from srelab_lib.diagnosis.checks._ties import calls_of, ties_of
 from srelab_lib.diagnosis.checks.network_policy import blocked
+from srelab_lib.diagnosis.checks.traffic import RETRY
 from srelab_lib.diagnosis.ties import Refs
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
@@ -126,11 +128,15 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         began = min(_began(call) for call in calls)
         behind = _changed_behind(s, view, ref, began)
         waits = f", and it calls {spoken(behind)}, which was changed right before" if behind else ""
+        lost = not behind and all(
+            _CONNECTING.search(str(line["message"])) for call in calls for line in call.hits.lines
+        )
+        where = "connections to it are lost on the way, or not taken" if lost else f"its pods are ready{waits}"
         yield Finding(
-            fault="slow_dependency",
+            fault="network_slow_or_lossy" if lost else "slow_dependency",
             object=behind or ref,
             summary=f"{spoken(ref)} answers {spoken(callers[0])} too slowly",
-            cause=f"calls of {spoken(services[0])} time out, and its pods are ready{waits}",
+            cause=f"calls of {spoken(services[0])} time out, and {where}",
             facts=one_each(
                 [
                     *(f for call in calls for f in call.hits.facts()),
@@ -141,6 +147,14 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
             since=began,
             related=tuple(dict.fromkeys([*services, *callers, *([ref] if behind else [])])),
         )
+
+
+_CONNECTING = re.compile(
+    r"failed: timeout expired|ConnectTimeout|dial tcp .{0,120}(?:i/o timeout|timed out)|connect(?:ion)? ETIMEDOUT"
+    r"|timed out\) while connecting to upstream|failed to connect to \S+ port \d+ after",
+    re.IGNORECASE,
+)
+"""Words for a time-out before anything was asked: the kernel of who is called takes connections, not its program."""
 
 
 def _began(call: Failure) -> datetime:
@@ -218,7 +232,7 @@ def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
             own_doing = call.caller in {workload.ref for workload in service.workloads} or _lost_patience(s, call)
             if own_doing or not (named_or_only and offered) or (not call.address and _worker_is_down(s, view, service)):
                 continue
-            if evident(s, call.hits) and not blocked(s, view, call):
+            if evident(s, call.hits) and not blocked(s, view, call) and not _is_impatient(s, service, call):
                 found.append((call, service, service.workloads[0].ref))
     return found
 
@@ -231,6 +245,14 @@ def _is_quick(s: Snapshot, ref: str) -> bool:
     left = answers == _CLIENT_GAVE_UP
     told = len(answers) >= FEW_ANSWERS and bool(left.any())  # Others log an answer that nobody waited for as well.
     return told and bool(((answers >= 500) | left).mean() < FAILED_RATIO)
+
+
+def _is_impatient(s: Snapshot, service: Service, call: Failure) -> bool:
+    """True for a caller that gives up on one who answers well: it always did, or it asks again and again at once."""
+    retries = [line for line in call.hits.lines if RETRY.search(str(line["message"]))]
+    always = not call.hits.risen and not symptoms(s, call.caller)
+    own = always or 2 * len(retries) > len(call.hits.lines)
+    return own and all(answers_are_fine(s, workload.ref) for workload in service.workloads)
 
 
 def _worker_is_down(s: Snapshot, view: Net, service: Service) -> bool:
@@ -292,7 +314,7 @@ def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
             fault="upstream_unreachable",
             object=call.caller,
             summary=f"{spoken(call.caller)} cannot reach {outside}, which is outside namespace {s.namespace}",
-            cause=f"{outside} does not answer ({_WORDS[call.kind]})",
+            cause=_WORDS[call.kind].format(host=outside),
             facts=one_each(
                 [
                     *call.hits.facts(),
@@ -305,9 +327,9 @@ def check_upstream_unreachable(s: Snapshot) -> Iterator[Finding]:
         )
 
 
-_WORDS = {"no_such_name": "its name does not resolve", "no_dns_answer": "its name does not resolve",
-          "refused": "it refuses connections", "timeout": "calls time out", "reset": "it resets connections",
-          "unreachable": "there is no route to it"}  # fmt: skip
+_WORDS = {"no_such_name": "the name {host} does not resolve", "no_dns_answer": "the name {host} does not resolve",
+          "refused": "{host} refuses connections", "timeout": "{host} does not answer: calls time out",
+          "reset": "{host} resets connections", "unreachable": "there is no route to {host}"}  # fmt: skip
 
 
 def _outside(view: Net, call: Failure) -> str | None:

@@ -21,12 +21,15 @@ from srelab_lib.diagnosis.checks._symptoms import (
     symptoms,
     users_are_fine,
 )
-from srelab_lib.diagnosis.rank import RESTARTED
+from srelab_lib.diagnosis.checks._ties import calls_of
+from srelab_lib.diagnosis.started import RESTARTED
 from srelab_lib.model import Finding, Snapshot, spoken
 
 MANY = 5
 """Fewer errors than this are an incident of one request."""
 NEW_CHANGE_SECONDS = 600
+_CONTRACT = timedelta(seconds=120)
+"""Within this a new image serves, and who cannot read its answers says so."""
 TOGETHER = timedelta(seconds=10)
 """Who sends and who cannot read it fail at the same time."""
 NOT_ALTERED = rf"^created$|{RESTARTED}"
@@ -38,7 +41,7 @@ ERROR = re.compile(
     r"|\b5\d\d internal server",
     re.IGNORECASE,
 )
-_INPUT = re.compile(
+UNREADABLE = re.compile(
     r"JSONDecodeError|UnicodeDecodeError|invalid literal for int|could not convert string to float|KeyError: '"
     r"|NumberFormatException|JsonParseException|JsonMappingException|HttpMessageNotReadable|DateTimeParseException"
     r"|SyntaxError: .{0,80}JSON|Unexpected (?:token|end of JSON)|invalid character .{1,40} looking for"
@@ -125,10 +128,10 @@ def check_failing_throughout(s: Snapshot) -> Iterator[Finding]:
 def check_bad_input(s: Snapshot) -> Iterator[Finding]:
     """Parse errors of a new kind in a smaller part of the log, without a change of the workload before them."""
     view = net(s)
-    for hit in by_workload(s, [line for line in matching(s, _INPUT) if line["level"] not in QUIET]):
+    for hit in by_workload(s, [line for line in matching(s, UNREADABLE) if line["level"] not in QUIET]):
         if len(hit.lines) < 3 or not hit.risen or not hit.ongoing or hit.dominant or _crashes(s, hit.object):
             continue
-        if users_are_fine(s, hit.object) or _changed(s, hit):
+        if users_are_fine(s, hit.object) or changed_before(s, hit) or _is_an_answer(s, view, hit):
             continue
         senders = _refused_senders(s, view, hit)
         sent = f", since {spoken(senders[0])} was changed" if senders else ", and nothing was changed before"
@@ -143,6 +146,22 @@ def check_bad_input(s: Snapshot) -> Iterator[Finding]:
         )
 
 
+def _is_an_answer(s: Snapshot, view: Net, hit: Hits) -> bool:
+    """True for what one that it calls has answered: a line names that one, or it has another image since then."""
+    named = [view.service(address) for line in hit.lines for address in addresses(str(line["message"]))]
+    if any(service and hit.object not in {one.ref for one in service.workloads} for service in named):
+        return True
+    return bool(callee_with_new_image(s, hit))
+
+
+def callee_with_new_image(s: Snapshot, hit: Hits) -> Row | None:
+    """The change of the image of one that it calls, shortly before its errors began."""
+    df = s["changes"]
+    own = df[df["object"].isin(calls_of(s).get(hit.object, ())) & df["field"].astype(str).str.endswith("].image")]
+    near = [row for row in rows(own) if row["old"] and timedelta(0) <= hit.first - row["time"] <= _CONTRACT]
+    return near[-1] if near else None
+
+
 def _refused_senders(s: Snapshot, view: Net, hit: Hits) -> list[str]:
     """Callers that were changed shortly before and log errors since: what they send may be what cannot be read."""
     own = [service for service in view.services.values() if hit.object in {w.ref for w in service.workloads}]
@@ -153,7 +172,7 @@ def _refused_senders(s: Snapshot, view: Net, hit: Hits) -> list[str]:
         if len(other.lines) >= MANY
         and other.ongoing
         and abs(other.first - hit.first) <= TOGETHER
-        and _changed(s, other)
+        and changed_before(s, other)
     ]
 
 
@@ -178,13 +197,13 @@ def _new_kinds(s: Snapshot, hit: Hits) -> Hits | None:
     fail their requests since a change.
     """
     if hit.dominant and not hit.risen:
-        return hit if symptoms(s, hit.object) or _changed(s, hit) else None
+        return hit if symptoms(s, hit.object) or changed_before(s, hit) else None
     first: dict[str, datetime] = {}
     for line in hit.lines:
         first.setdefault(line["template"], line["time"])
     late = [line for line in hit.lines if first[line["template"]] > hit.log_start + (hit.log_end - hit.log_start) / 20]
     fresh = [item for item in by_workload(s, late) if item.risen and len(item.lines) >= MANY]
-    felt = risen_signals(s, hit.object, *USER_SIGNALS) or (_changed(s, hit) and failed_answers(s, hit.object))
+    felt = risen_signals(s, hit.object, *USER_SIGNALS) or (changed_before(s, hit) and failed_answers(s, hit.object))
     return fresh[0] if fresh else (hit if felt else None)
 
 
@@ -212,7 +231,7 @@ def _crashes(s: Snapshot, ref: str) -> bool:
     )
 
 
-def _changed(s: Snapshot, hit: Hits) -> bool:
+def changed_before(s: Snapshot, hit: Hits) -> bool:
     """True when the workload was changed shortly before the errors began; the same pods started anew are no change."""
     df = s["changes"]
     altered = (df["object"] == hit.object) & ~df["field"].astype(str).str.contains(NOT_ALTERED)

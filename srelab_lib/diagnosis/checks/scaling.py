@@ -28,33 +28,40 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._services import in_ingress, net, selects
+from srelab_lib.diagnosis.checks._ties import ties_of
+from srelab_lib.diagnosis.checks.exceptions import check_exception_storm
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _TO_ZERO = re.compile(r"^Scaled down replica set \S+ (?:from (?P<old>\d+) )?to 0(?: from (?P<old2>\d+))?$")
 _YOUNG = timedelta(seconds=60)
 """A new autoscaler has no metrics yet."""
+_LEFT_WORK = timedelta(minutes=3)
+"""Within this the work that nobody does any more is missed."""
 _BLIND = re.compile(r"^(?:FailedGet|FailedCompute|InvalidMetricSource|InvalidSelector)")
 
 
 def check_scaled_to_zero(s: Snapshot) -> Iterator[Finding]:
-    """Workloads' spec.replicas 0 that was more within the window, while somebody calls them by a Service."""
+    """Workloads' spec.replicas 0 that was more within the window, while somebody calls them or waits for their work."""
     for row in of_namespace(s, "workloads"):
         if row["kind"] not in ("Deployment", "StatefulSet") or row["replicas"] != 0:
             continue
         services, facts, failed = _wanted(s, row), _scaled_down(s, row), failed_calls(s, row["ref"])
-        if not services or not facts:
+        waiting = _waiting(s, row["ref"], facts) if facts and not services else []
+        if not facts or not (services or waiting):
             continue
+        named = spec_fact(services[0], selector=_selector(row)) if services else None
+        wanted = _users(s, services) if services else f"{spoken(waiting[0].object)} fails since then"
         yield Finding(
             fault="scaled_to_zero",
             object=row["ref"],
-            summary=f"{spoken(row['ref'])} was scaled to zero, and {_users(s, services)}",
+            summary=f"{spoken(row['ref'])} was scaled to zero, and {wanted}",
             cause="spec.replicas is 0",
             facts=one_each(
-                [spec_fact(row["ref"], replicas=0), *facts, spec_fact(services[0], selector=_selector(row)), *failed]
+                [spec_fact(row["ref"], replicas=0), *facts, named, *failed, *(f for x in waiting for f in x.facts[:2])]
             ),
             since=earliest(*(fact.time for fact in facts)),
             strength=3 if failed else 2,
-            related=tuple(services),
+            related=(*services, *(storm.object for storm in waiting)),
         )
 
 
@@ -86,6 +93,28 @@ def check_hpa_at_max(s: Snapshot) -> Iterator[Finding]:
             cause=f"maxReplicas is {maximum} and the load asks for more",
             strength=2,
         )  # fmt: skip
+
+
+def _waiting(s: Snapshot, ref: str, scaled: list[Fact]) -> list[Finding]:
+    """New errors, soon after, of those who use what it used, such as a queue: they may wait for its work.
+
+    Where nothing tells whom the two call, that counts when nothing else was changed.
+    """
+    when, ties = earliest(*(fact.time for fact in scaled)), ties_of(s)
+    alone = not ties.calls.get(ref) and _is_only_change(s, ref)
+    return [
+        storm
+        for storm in check_exception_storm(s)
+        if when
+        and storm.since
+        and when <= storm.since <= when + _LEFT_WORK
+        and (storm.object in ties.shares.get(ref, ()) or (alone and not ties.calls.get(storm.object)))
+    ]
+
+
+def _is_only_change(s: Snapshot, ref: str) -> bool:
+    df = s["changes"]
+    return set(df.loc[df["field"] != "created", "object"]) == {ref}
 
 
 def _users(s: Snapshot, services: list[str]) -> str:

@@ -12,8 +12,15 @@ from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, net
-from srelab_lib.diagnosis.checks._symptoms import access_statuses, onsets_of, risen_signals, samples, symptoms
-from srelab_lib.diagnosis.checks._ties import ties_of
+from srelab_lib.diagnosis.checks._symptoms import (
+    access_statuses,
+    answers_are_fine,
+    onsets_of,
+    risen_signals,
+    samples,
+    symptoms,
+)
+from srelab_lib.diagnosis.checks._ties import calls_of, ties_of
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 from srelab_lib.signals.quantity import quantity
 
@@ -33,8 +40,9 @@ _LIMITED = re.compile(
     re.IGNORECASE,
 )
 _LIMITER = re.compile(r"limiting requests, excess|local_rate_limited|OVER_LIMIT", re.IGNORECASE)
-_RETRY = re.compile(
-    r"\bretry(?:ing|ies)?\b.{0,60}(?:attempt|\bin \d|again|\d+ ?/ ?\d+|#\d|times)|attempt (?:#?\d+|number \d+)"
+RETRY = re.compile(
+    r"\bretry(?:ing)?\b.{0,300}\battempt[= ]#?\d"
+    r"|\bretry(?:ing|ies)?\b.{0,60}(?:attempt|\bin \d|again|\d+ ?/ ?\d+|#\d|times)|attempt (?:#?\d+|number \d+)"
     r"|retries (?:left|exceeded|exhausted)|will (?:be )?retr(?:y|ied)|\bRetry\(total=",
     re.IGNORECASE,
 )
@@ -149,11 +157,13 @@ def _refusals(s: Snapshot, ref: str) -> list[Fact]:
 def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
     """Retries in the log that began to multiply, with the rate of requests that rose with them."""
     view = net(s)
-    for hit in hits(s, _RETRY):
+    for hit in hits(s, RETRY):
         workload = view.workloads.get(hit.object)
         services = [x for item in view.references(workload) if (x := view.service(item.address))] if workload else []
         targets = list(dict.fromkeys(item.ref for service in services for item in service.workloads))
+        targets = targets or sorted(calls_of(s).get(hit.object, ()))
         louder = [fact for ref in [*targets, hit.object] for fact in risen_signals(s, ref, "request_rate")]
+        louder += [fact for ref in targets for fact in _answered_in_vain(s, ref)] if hit.dominant else []
         raised = _raised_retries(s, hit)
         louder += raised
         if len(hit.lines) < 10 or not louder or not (hit.risen or raised) or not evident(s, hit):
@@ -167,6 +177,13 @@ def check_retry_storm(s: Snapshot) -> Iterator[Finding]:
             since=hit.first,
             related=tuple(targets),
         )
+
+
+def _answered_in_vain(s: Snapshot, ref: str) -> list[Fact]:
+    """What its access log tells of one that is called again and again, and answers well: its callers did not wait."""
+    statuses = access_statuses(s, ref)
+    text = f"{int((statuses < 400).sum())} of {len(statuses)} answers in its access log are no failures"
+    return [Fact(kind="log", object=ref, text=text)] if answers_are_fine(s, ref) else []
 
 
 def _raised_retries(s: Snapshot, hit: Hits) -> list[Fact]:
