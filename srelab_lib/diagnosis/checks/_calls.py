@@ -207,12 +207,19 @@ def _only_service(line: Row, names: re.Pattern[str] | None) -> Address | None:
     return Address(host=found.pop()) if len(found) == 1 else None
 
 
+def _ended(s: Snapshot) -> frozenset[str]:
+    """Pods that nobody controls and that have ended, such as one to debug with: nobody waits for whom they called."""
+    pods = s["pods"]
+    over = pods[pods["object"].astype(str).str.startswith("Pod/") & pods["phase"].isin(["Succeeded", "Failed"])]
+    return frozenset(over["object"])
+
+
 @once
 def all_failures(s: Snapshot) -> tuple[Failure, ...]:
     """Failed calls of every kind, those too that were answered, or of which the words do not say how they failed."""
     groups: dict[tuple[Kind, Address | None], list[Row]] = {}
-    own = _service_names(s)
-    for line in matching(s, _ANY_CALL):
+    own, ended = _service_names(s), _ended(s)
+    for line in (one for one in matching(s, _ANY_CALL) if one["object"] not in ended):
         message = str(line["message"])
         kind: Kind | None = kind_of(message) or ("failed" if line["level"] in ERROR_LEVELS else None)
         address = (called(message, kind) or _only_service(line, own)) if kind else None

@@ -132,7 +132,7 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
         quiet: lines of level info and below count too.
     """
     df = s["logs"]
-    df = df[(df["namespace"] == s.namespace) & df["time"].notna() & ~df["object"].isin(_ended(s))]
+    df = df[(df["namespace"] == s.namespace) & df["time"].notna()]
     if not quiet:
         df = df[~df["level"].isin(QUIET)]
     # A template's lines differ in numbers and names only: one of them tells whether the words are there.
@@ -140,14 +140,6 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
     wanted = [bool(pattern.search(str(message))) for message in examples["message"]]
     df = df[df["template"].isin(examples["template"][wanted])].sort_values("time", kind="stable")
     return [row for row in rows(df) if pattern.search(str(row["message"])) and reports(str(row["message"]))]
-
-
-@once
-def _ended(s: Snapshot) -> frozenset[str]:
-    """Pods that nobody controls and that have ended, such as one to debug with: nobody waits for what they did."""
-    pods = s["pods"]
-    over = pods[pods["object"].astype(str).str.startswith("Pod/") & pods["phase"].isin(["Succeeded", "Failed"])]
-    return frozenset(over["object"])
 
 
 def complaints_since(s: Snapshot, moment: datetime) -> list[Hits]:
