@@ -24,6 +24,9 @@ FILES = (
     "claims_eighth",
     "claims_tenth",
     "claims_fifteenth",
+    "claims_twentyfourth",
+    "claims_twentyfifth",
+    "claims_twentysixth",
 )
 PARTLY = (
     "claims_seventh",
@@ -40,8 +43,6 @@ PARTLY = (
     "claims_twentyfirst",
     "claims_twentysecond",
     "claims_twentythird",
-    "claims_twentyfourth",
-    "claims_twentyfifth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -50,7 +51,6 @@ DATA: dict[str, dict[str, Any]] = {
 TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
 """Where it is not about half of them."""
 KEPT_RATIO = {
-    "claims_eleventh": 0.9,
     "claims_sixteenth": 0.9,
     "claims_seventeenth": 0.9,
     "claims_eighteenth": 0.85,

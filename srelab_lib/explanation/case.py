@@ -17,6 +17,7 @@ from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clauses
 from srelab_lib.model import EvidenceSet
 
+_NUMBERED = re.compile(r"\b(?P<noun>[a-z]{3,})s (?P<one>\d+) and (?P<other>\d+)\b", re.IGNORECASE)
 WORDS_OF_A_CLAUSE = 3
 """What is left between causes and effects says something of its own from here on; less is what links them."""
 
@@ -38,7 +39,14 @@ class Case:
     @cached_property
     def claim(self) -> Passage:
         """The claim, read; a cause that it rules out is judged by itself."""
-        return read_claim(set_aside(without_days(self.text)), self.names)
+        text = _NUMBERED.sub(self._each_by_itself, set_aside(without_days(self.text)))
+        return read_claim(text, self.names)
+
+    def _each_by_itself(self, things: re.Match[str]) -> str:
+        """`Desks 7 and 2` where a fact has `desk 7` and an object is called desks: the things, and not the object."""
+        one = f"{things['noun']} {things['one']}"
+        counted = any(re.search(rf"\b{re.escape(one)}\b", fact.item.text, re.IGNORECASE) for fact in self.held)
+        return f"{one} and {things['noun']} {things['other']}" if counted else things[0]
 
     @cached_property
     def held(self) -> list[Held]:

@@ -102,7 +102,7 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     event(
         "timed out",
-        r"\btime[ds]? ?out\b(?! seconds)|\btime ?outs\b|(?:exceed|pass|miss|overr[au]n|past|over|"
+        r"\btim(?:e|es|ed|ing) ?out\b(?! seconds)|\btime ?outs\b|(?:exceed|pass|miss|overr[au]n|past|over|"
         r"beyond)\w* (?:\w+ ){0,3}deadline|\bhang(?:s|ing)?\b(?! in\b)|\bhung\b",
         r"time ?out|timed out|deadline|etimedout|too long",
         (FAILED, UNREADY),

@@ -59,6 +59,10 @@ _OVER = re.compile(
     r"\b(?:not|n't|never|neither|none|nor|no)\b(?: [\w-]+){0,7} (?:below|under|less than|fewer than)|>=?)\s?$",
     re.I,
 )
+_WITHIN = re.compile(
+    r"^(?!.*(?:\b(?:not|never|no|none|unable|fail\w*)\b|n't\b)).*\bwithin (?:(?:about|some|only|just|a mere) )?$", re.I
+)
+"""`Failed within 30 seconds of the change`, and not `got no connection within 30 seconds`."""
 _UNDER = re.compile(r"(?:\bunder|\bless than|\bbelow|\bat most|\bfewer than|\bup to|<=?)\s?$", re.I)
 
 _HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|weeks?|cores?|bytes?|percent)\b)", re.I)
@@ -276,4 +280,4 @@ def _with_key_unit(item: Quantity, before: str) -> Quantity:
     return replace(item, family="share" if name == "ratio" else name)
 
 
-_MANNERS = (("not", _NOT_NOUGHT), ("about", _ABOUT), ("over", _OVER), ("under", _UNDER))
+_MANNERS = (("not", _NOT_NOUGHT), ("about", _ABOUT), ("over", _OVER), ("within", _WITHIN), ("under", _UNDER))

@@ -6,7 +6,8 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
 * a name (object, pod, host, image, variable, path, reason of an API) that the cited facts do not have, and a fault, a
   number or an event said of another object than the one whose facts hold it;
 * a number, a share, a time of day, a date or a number in words that the facts do not have in that role: a port is no
-  exit code, those that succeeded are not those that failed, 12 in all are not 12 a second;
+  exit code, those that succeeded are not those that failed, 12 in all are not 12 a second, what one key has is not what
+  another key has, what was measured is not its bound;
 * the time, or the old value, of another change than the one that it tells of;
 * another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where there is one;
 * a denial of what the facts state (an event, a direction, a field's value), a statement of what they deny, "still" of
@@ -36,6 +37,7 @@ from srelab_lib.explanation import rules_capacity as capacity
 from srelab_lib.explanation import rules_changes as changes
 from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
+from srelab_lib.explanation import rules_keys as keys
 from srelab_lib.explanation import rules_meaning as meaning
 from srelab_lib.explanation import rules_numbers as numbers
 from srelab_lib.explanation import rules_pairs as pairs
@@ -87,9 +89,13 @@ RULES: tuple[Rule, ...] = (
     pairs.names_count_nothing,
     tallies.tallies_are_of_their_key,
     tallies.part_is_no_whole,
+    keys.numbers_are_of_their_key,
+    keys.bounds_are_bounds,
+    keys.replicas_are_in_their_state,
     capacity.fits_where_there_is_room,
     changes.changes_have_their_time,
     changes.steps_are_of_one_change,
+    changes.edits_are_of_their_object,
     meaning.facts_speak_of_it,
     meaning.signs_agree,
     meaning.denials_stand_in_facts,

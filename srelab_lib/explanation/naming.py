@@ -115,6 +115,8 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         or (("/" in token and not token.startswith("/")) and _parts_stand(token, facts))
     ):
         return True
+    if _is_commit_of(token, facts):
+        return True
     name, colon, effect = token.partition(":")
     if _UNIT_TOKEN.fullmatch(token) or (colon and effect.isalpha() and stands(name, facts) and stands(effect, facts)):
         return True
@@ -128,10 +130,20 @@ def _token_holds(token: str, facts: str, loose: str, held: Sequence[Held], names
         pieces = token.lower().split("-")
         adjective = _ORDINARY_TAIL.search(pieces[-1]) or pieces[0] in ORDINARY_HEADS
         stems = {one for fact in held for one in fact.stems}
-        if re.search(rf"(?<![a-z]){' '.join(pieces)}(?![a-z])", loose):
+        if re.search(rf"(?<![a-z]){' ?'.join(pieces)}(?![a-z])", loose):
             return True
         return bool(adjective) and all(_plain_word(piece) or stem(piece) in stems for piece in pieces)
     return False
+
+
+_COMMIT = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![\w-])")
+
+
+def _is_commit_of(token: str, facts: str) -> bool:
+    """True for a commit's id that is longer or shorter than in the facts."""
+    return _COMMIT.fullmatch(token) is not None and any(
+        one.startswith(token) or token.startswith(one) for one in _COMMIT.findall(facts)
+    )
 
 
 _UNIT_TOKEN = re.compile(r"(?:req|requests|errors|events|bytes)/s(?:ec)?|\d+x|x\d+|\d+(?:st|nd|rd|th)", re.IGNORECASE)
@@ -225,7 +237,8 @@ def _happens(word: str) -> bool:
 
 
 _NO_SERVICE = re.compile(
-    r"\b(?:no|any|its|ready|healthy)(?: ready| healthy)? backends?\b|\b(?:bad gateway|gateway time ?outs?)\b"
+    r"\b(?:no|any|its|ready|healthy)(?: ready| healthy)? backends?\b|\bbackends? \d+\b|"
+    r"\b(?:bad gateway|gateway time ?outs?)\b"
 )
 """Where these words name no service."""
 _PRODUCTS = {

@@ -27,7 +27,7 @@ from srelab_lib.explanation.passages import Held, Names, Passage, mentions, time
 from srelab_lib.explanation.polarity import is_troubled
 from srelab_lib.explanation.side_facts import facts_of
 from srelab_lib.explanation.sides import is_absence, is_condition, is_failing, is_outcome, stages
-from srelab_lib.explanation.told_causes import tells_reverse, tells_so
+from srelab_lib.explanation.told_causes import has_own_reason, tells_reverse, tells_so
 
 _SETTINGS = frozenset({"change", "spec"})
 _LOAD = re.compile(r"\b(?:load|traffic|retr(?:y|ies)|flood\w*|too many|burst\w*|storm)\b")
@@ -270,12 +270,23 @@ _ENDS = re.compile(
 )
 
 
+_UNREACHED = re.compile(r"\brefus\w*|\breset\b|\bclos\w*|\bunreach\w*|\btimed? ?outs?\b|\bbad gateway\b")
+
+
+def _is_hurt(fact: Held, cause: Passage) -> bool:
+    """The share of errors, or a line of connections that came to nothing."""
+    if fact.item.text.startswith("error_ratio "):
+        return True
+    failed = _UNREACHED.search(fact.item_spread) and _UNREACHED.search(cause.spread)
+    return fact.item.kind == "log" and failed is not None
+
+
 def _is_caller_hurt(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
     """That the requests of a caller fail ends no process of the one that it calls."""
     if _LOAD.search(cause.spread) or CHANGED in stages(cause.spread, earliest) or not _ENDS.search(effect.spread):
         return False
     callers, called = facts_of(cause, held), facts_of(effect, held)
-    if not callers or not all(fact.item.text.startswith("error_ratio ") for fact in callers):
+    if not callers or not all(_is_hurt(fact, cause) for fact in callers):
         return False
     ones, others = {workload(fact) for fact in callers}, {workload(fact) for fact in called}
     return (
@@ -315,7 +326,38 @@ def _is_passed_up(cause: Passage, effect: Passage, held: Sequence[Held], names: 
     return answers and own and apart and not named and not any("upstream" in fact.spread for fact in failed)
 
 
+_REPORTED = re.compile(r"\bout of sync\b|\bprogress(?:ing)? deadline\b|\bfailed (?:to )?progress\b|\bdegraded\b")
+_ACTS_ON_REPORT = re.compile(
+    r"\b(?:roll\w*|sync\w*|alert\w*|report\w*|marked|status|condition|undo\w*|revert\w*|restart\w*|delet\w*|"
+    r"gave up|progress\w*|healthy|unhealthy)\b"
+)
+
+
+def _is_only_reported(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """What a controller reports of an object (out of sync, past its deadline) is no cause of what went wrong there."""
+    del names
+    told = facts_of(cause, held)
+    reported = _REPORTED.search(cause.spread) and all(fact.item.kind in {"status", "event"} for fact in told)
+    mere = not _ACTS_ON_REPORT.search(effect.spread) and not _REPORTED.search(effect.spread)
+    logged = all(fact.item.kind == "log" for fact in facts_of(effect, held) or held)
+    return bool(reported) and mere and (logged or is_troubled(effect.spread))
+
+
+def _is_done_for_own_reason(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """`Failed to renew lease: stopped leading`: what another one logs later is not why it stopped."""
+    causes, effects = facts_of(cause, held), facts_of(effect, held)
+    if any(fact.item.kind != "log" for fact in (*causes, *effects)) or not has_own_reason(effect, effects):
+        return False
+    first, second = {workload(fact) for fact in causes}, {workload(fact) for fact in effects}
+    times = times_of(causes), times_of(effects)
+    apart = bool(first) and not first & second
+    called = any((one, other) in names.calls for one in second for other in first)
+    return apart and not called and all(times) and times[0][0] > times[1][-1]
+
+
 _RULES = (
+    _is_only_reported,
+    _is_done_for_own_reason,
     _is_logged_before,
     _is_passed_up,
     _is_refused_before,

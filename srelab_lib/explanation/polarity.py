@@ -28,7 +28,8 @@ _DECLINED = (
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|limit(?:ed|ing)\b|"
     r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|locked|miss|vanish|disappear|"
     r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
-    r"in vain|used up|reset|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
+    r"in vain|used up|bl(?:own|ew)\b|overr[au]n|backlog|"
+    r"reset|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
     r"in(?:correct|complete|adequate|valid|sufficient|compatible)|mis\w{4,}|clos(?:e|es|ed|ing) (?:\w+ )?connections?|"
     r"connections? (?:was |were |being )?closed|prematur"
 )

@@ -34,7 +34,7 @@ class Quantity:
         step: half of it is what rounding may have taken.
         per: the span of time that it is counted for where its unit does not say: `MiB per minute`.
         roles: what its words say it counts.
-        manner: `about`, `over`, `under`, `not` (any other number than this one), or "".
+        manner: `about`, `over`, `under`, `within`, `not` (any other number than this one), or "".
     """
 
     text: str
@@ -65,6 +65,8 @@ def same(claimed: Quantity, held: Quantity) -> bool:
     if DIFFERENCE in claimed.roles - held.roles and held.base != "span" and not held.per:
         return False
     counted = held.roles - {DIFFERENCE}
+    if held.family == "seconds" and "timeout" in counted:
+        counted |= {"limit"}
     if claimed.roles - {DIFFERENCE} and counted and not claimed.roles & counted:
         return False
     if held.roles & _NAMING_ROLES and not claimed.roles:
@@ -125,6 +127,8 @@ def _equal(claimed: Quantity, held: Quantity) -> bool:
         least = UNDER_SPAN_RATIO if held.base == "span" else UNDER_RATIO
         least = 0.0 if held.base == "span" and claimed.value <= SHORT_SECONDS else least
         return least * claimed.value <= held.value < claimed.value
+    if claimed.manner == "within" and held.base == "span":
+        return UNDER_SPAN_RATIO * claimed.value <= held.value < claimed.value + TIMES_STEP_SECONDS
     if (
         not claimed.family
         and held.value == int(held.value)

@@ -13,9 +13,12 @@ from srelab_lib.explanation.words import clause_at
 _UP = re.compile(
     r"\brais(?:e|es|ed|ing)\b(?! (?:an? |the |its )?(?:[\w']+ ){0,3}?(?:alarm|alert|exception|error))|"
     r"\bincreas\w*|\bgr[eo]w(?:s|n|ing|th)?\b|\brose\b|\bris(?:e|es|en|ing)\b|\bclimb\w*|"
-    r"\bhigher\b(?! (?:than|priorit))|\bjump\w*|\bsurg\w*|\bspik\w*|\bbump\w*|\bscal\w* (?:\w+ )?(?:up|out)\b|"
+    r"\bhigher\b(?! (?:than|priorit))|\bjump\w*|\bsurg\w*|\bspik\w*|"
+    r"\bbump\w*(?! (?:[\w·-]+ ){0,4}?v?\d+\.\d+\.\d+)|"
+    r"\bscal\w* (?:\w+ )?(?:up|out)\b|"
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
     r"\bmore (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
+    r"\bswell\w*|\bswoll?en\b|"
     r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
@@ -139,7 +142,20 @@ def _breaks_down(text: str, match: re.Match[str]) -> bool:
 def steps(text: str) -> list[tuple[str, str]]:
     """Old and new value of what a plain text says was altered, as written: `from 256Mi to 10Mi`, `app:v1 -> app:v2`."""
     found = [(match["old"], match["new"]) for pattern in _STEPS for match in pattern.finditer(text)]
-    return [(_bare(old), _bare(new)) for old, new in found]
+    return [(_bare(old), _bare(new)) for old, new in [*found, *_rewritten(text)]]
+
+
+_BECAME = re.compile(r"\bwritten again by \S+: (?P<old>.+) became (?P<new>.+?)(?: \(commit \w+\))?$")
+_PAIR = re.compile(r"(?P<key>[A-Za-z][\w./-]*)(?:=|: )(?P<value>\"[^\"]*\"|[^\s;,]+)")
+
+
+def _rewritten(text: str) -> list[tuple[str, str]]:
+    """`TIMEOUT: "2.0"; MODE: a became TIMEOUT: "0.15"; MODE: a`: what each key had, and has."""
+    edit = _BECAME.search(text)
+    olds, news = (
+        ({one["key"]: one["value"] for one in _PAIR.finditer(edit[end])} if edit else {}) for end in ("old", "new")
+    )
+    return [(old, news[key]) for key, old in olds.items() if news.get(key, old) != old]
 
 
 def reversed_step(claim: Passage, held: Sequence[Held]) -> tuple[str, str] | None:

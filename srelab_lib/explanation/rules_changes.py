@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.figures import clock_times, quantities
-from srelab_lib.explanation.passages import Held, Passage
+from srelab_lib.explanation.passages import Held, Passage, workload_of
 from srelab_lib.explanation.relations import directions, steps
 from srelab_lib.explanation.rules_pairs import has_time, timed_parts
 from srelab_lib.explanation.side_facts import facts_of
@@ -43,6 +43,27 @@ def steps_are_of_one_change(case: Case) -> str | None:
         begins = [fact for fact, step in known if _alike(old, step[0])]
         if right or (ends and begins and not _is_chain(begins, ends)):
             return f"no change in what it cites is from {old} to {new}"
+    return None
+
+
+_KIND_AND_NAME = re.compile(
+    r"\b(?P<kind>Deployment|StatefulSet|DaemonSet|CronJob|ConfigMap|Secret|Service|Ingress) "
+    r"(?P<name>[a-z][\w-]*\w)(?![\w.-])"
+)
+
+
+def edits_are_of_their_object(case: Case) -> str | None:
+    """`Wrote the Deployment ephemeris again`, where the Deployment was web and ephemeris is a host in its settings."""
+    changed = [fact for fact in case.held if fact.item.kind == "change"]
+    for match in _KIND_AND_NAME.finditer(case.claim.plain) if len(changed) == len(case.held) else ():
+        alike = [fact for fact in changed if fact.item.object.startswith(f"{match['kind']}/")]
+        hosted = any(re.search(rf"//{re.escape(match['name'])}(?![\w-])", fact.item.text) for fact in alike)
+        named = rf"\b{match['kind']} {re.escape(match['name'])}(?![\w-])"
+        own = any(
+            workload_of(fact.item.object) == match["name"] or re.search(named, fact.item.text) for fact in changed
+        )
+        if hosted and not own:
+            return f"it says {match[0]!r}, and what it cites is of {alike[0].item.object}"
     return None
 
 

@@ -76,7 +76,10 @@ _CALLED = r"(?: (?:called|named|name))?"
 _HOSTS = re.compile(r"\bhost='?([\w.-]+)|//([\w.-]+)|\blookup ([\w.-]+)")
 _SLOTS = (
     (re.compile(rf"\bhost(?:name)?{_CALLED} {_NAME}"), _HOSTS),
-    (re.compile(rf"\b(?:table|relation){_CALLED} {_NAME}"), re.compile(r"\b(?:from|into|table|relation) \W?([\w.]+)")),
+    (
+        re.compile(rf"(?<![\w-])(?:table|relation){_CALLED} (?!\d+(?:\.\d+)? ?[a-z]*\b|again\b|once\b){_NAME}"),
+        re.compile(r"(?<![\w-])(?:from|into|table|relation) \W?(?!(?:is|was|has|had|not)\b)([\w.]+)"),
+    ),
     (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:?(?: named| called)? \W?([\w.]+)")),
     (re.compile(rf"\bvolume{_CALLED} {_NAME}"), re.compile(r"\bvolume[= ]\W{0,3}([\w.-]+)")),
     (

@@ -67,9 +67,16 @@ def is_a_plain_statement(case: Case) -> str | None:
         found = pattern.search(case.text)
         if found and (what == "markup" or found[0].strip("`").rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
-    if _ADVICE.search(_TOLD_ADVICE.sub(" ", case.claim.plain)):
+    text = _TOLD_ADVICE.sub(" ", case.claim.plain)
+    if any(not _is_told(match, facts) for match in _ADVICE.finditer(text)):
         return "it gives advice or an instruction, and states no fact"
     return None
+
+
+def _is_told(advice: re.Match[str], facts: str) -> bool:
+    """`A commit about recommended labels`: the facts have it so, with the next word."""
+    phrase = re.match(r"\W*\w+ [\w-]+", advice.string[advice.start() :])
+    return advice.start() > 0 and phrase is not None and phrase[0].lower() in facts.lower()
 
 
 def is_about_what_it_cites(case: Case) -> str | None:

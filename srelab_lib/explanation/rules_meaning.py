@@ -219,10 +219,15 @@ def outcome_agrees(case: Case) -> str | None:
     if (
         troubled
         and not _counts_the_rest(case)
-        and (only_succeeds(case.claim.spread, _stems_of(held)) or (told and tells_no_trouble(case.claim.spread)))
+        and (only_succeeds(case.claim.spread, _stems_of(held)) or (told and _tells_of_nothing_bad(case.claim.spread)))
     ):
         return "it tells of a success, and what it cites tells of trouble only"
     return None
+
+
+def _tells_of_nothing_bad(text: str) -> bool:
+    """Nor of what only rose or fell, which the facts' numbers settle."""
+    return tells_no_trouble(text) and not directions(text)
 
 
 def _stems_of(held: Sequence[Held]) -> frozenset[str]:
@@ -325,7 +330,8 @@ def direction_agrees(case: Case) -> str | None:
         return f"it says that something {sorted(named)[0]}, and its facts say otherwise"
     for part in case.parts:
         said = directions(NAMED_MOVE.sub(" ", part.spread))
-        held = _directions_near(part, case.held) | _directions_between(part, case.held) if said else set()
+        whole = case.claim if len(case.parts) == 1 else part
+        held = _directions_near(part, case.held) | _directions_between(whole, case.held) if said else set()
         said = without_amounts(without_dropped(said, part.spread, held), case.claim.spread, held)
         denied = denied_directions(part.spread) & _directions_near(part, case.held)
         if denied:
@@ -347,14 +353,17 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
     return set().union(*nearest)
 
 
-_AT_CLOCK = re.compile(r" at \d\d:\d\d(?::\d\d)?(?= to\b)")
+_AT_CLOCK = re.compile(r" (?:at )?\(?\d\d:\d\d(?::\d\d)?\)?(?= to\b)")
+_COUNTED = re.compile(r"(?<=\d) [a-z]{4,}(?= to \d)")
+"""`From 41 messages to 129`."""
 
 
 def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
     """Where something went from one fact to a later one: the excess was 0.108, then 0.392."""
     found: set[str] = set()
     dated = sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
-    moved = steps(_AT_CLOCK.sub("", part.plain))
+    dateless = _AT_CLOCK.sub("", part.plain)
+    moved = [*steps(dateless), *(steps(_COUNTED.sub("", dateless)) if _COUNTED.search(dateless) else ())]
     known = [[*fact.quantities, *following(part, [fact])] for fact in dated] if moved else []
     for old, new in ((quantities(old), quantities(new)) for old, new in moved):
         first = [place for place, numbers in enumerate(known) if old and not unsupported(old, numbers)]

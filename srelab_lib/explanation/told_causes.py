@@ -18,8 +18,10 @@ _EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=\S)")
 """`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it."""
 _MESSAGE = re.compile(r" message=(?P<why>\".*?\"(?= [\w.]+=|$))?")
 _THEREFORE = re.compile(
-    r"[;,] (?=(?:so |thus |therefore |hence )?(?:(?:not|giving|exiting|refusing|stopping|shutting|skipping|"
-    r"aborting|dropping|"
+    r"(?:[;,] |: (?=(?:stopp|giving up|gave up|paus|aborting|"
+    r"exiting|shutting|skipping|refusing|dropping|backing)))"
+    r"(?=(?:so |thus |therefore |hence )?(?:(?:not|giving|gave|stopp(?:ed|ing)|paus(?:ed|ing)|exiting|"
+    r"refusing|shutting|skipping|aborting|dropping|"
     r"falling back|backing off|will (?:not|retry))\b))"
 )
 """`index incompatible; not taking traffic`: what stands behind it was brought about by what stands before it."""
@@ -40,6 +42,8 @@ def tells_so(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
     """Whether a cited fact has cause and effect as the claim has them."""
     if _is_outcome_of(cause, effect, held):
         return False
+    if _is_outcome_of(effect, cause, held):
+        return True
     return any(_is_told(cause, effect, fact, _halves(fact, plainly=len(held) > 1)) for fact in held)
 
 
@@ -52,6 +56,14 @@ def _is_told(cause: Passage, effect: Passage, fact: Held, halves: Iterable[tuple
     own = Passage(workload(fact), frozenset()).stems
     one, other = _without_ids(cause), _without_ids(effect)
     return any(_leans(one, why, told, own) > 0 and _leans(other, told, why, own) > 0 for told, why in halves)
+
+
+def has_own_reason(effect: Passage, facts: Sequence[Held]) -> bool:
+    """Whether what a claim calls an effect is what was done, in facts that all tell why."""
+    return bool(facts) and all(
+        any(_leans(effect, told, why, Passage(workload(fact), frozenset()).stems) > 0 for told, why in _outcomes(fact))
+        for fact in facts
+    )
 
 
 def _without_ids(side: Passage) -> Passage:
@@ -89,7 +101,7 @@ def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
     if plainly:
         patterns = {"log": (_NAMES_CAUSE,)}
     for pattern in patterns.get(fact.item.kind, ()):
-        found = list(pattern.finditer(text))
+        found = [match for match in pattern.finditer(text) if not _THEREFORE.match(text, match.start())]
         for match in found:
             why = match.groupdict().get("why") or _THEREFORE.split(text[match.end() :])[0]
             yield Passage(text[: match.start()], fact.hidden), Passage(why, fact.hidden)

@@ -95,7 +95,10 @@ _FIGURES = tuple(
             r"\g<is> at least",
         ),
         (
-            r"(?P<what>(?:error|exception|timeout)\b[^.;]{0,40}?) (?P<be>is|was|are|were|gets|got|being) raised\b",
+            (
+                r"(?P<what>(?<!_)(?:error|exception|timeout)\b[^.;]{0,40}?) "
+                r"(?P<be>is|was|are|were|gets|got|being) raised\b"
+            ),
             r"\g<what> \g<be> thrown",
         ),
         (
@@ -121,6 +124,14 @@ _FIGURES = tuple(
         (r"\bf(?:e|a)ll(?:s|ing|en)? over\b", "failed"),
         (
             (
+                r"\b(?P<what>(?:errors?|messages?|complaints?|failures?)(?: [\w-]+){0,2}?) changed"
+                r"(?: (?:with|over) time)?(?=,? from\b)"
+            ),
+            r"\g<what> went",
+        ),
+        (r"\bwith no (?P<what>failures?|errors?) among (?:them|these|those)\b", r"of which none are \g<what>"),
+        (
+            (
                 r"\b(?P<what>requests?|calls?|attempts?|quer(?:y|ies)|look ?ups?)(?P<more>(?: (?:to|for|on|of|"
                 r"from) [^\s,;]+)?"
                 r"(?: [\w']+){0,2}?) (?:die|dies|died|crash|crashe[sd]|blow up|blew up|collapsed?)\b(?! (?:to|from))"
@@ -136,9 +147,21 @@ _WAS_SET = re.compile(r"\b(?:was|were) set (?=to\b)", re.IGNORECASE)
 """Where nothing else happens, how it is and no change."""
 
 
+_HALF_DAY = re.compile(
+    r"(?<![\d:.])(?P<hour>1[0-2]|0?[1-9]):(?P<rest>[0-5]\d(?::[0-5]\d)?) ?(?P<half>[ap])(?:\.m\.|m\b)", re.IGNORECASE
+)
+NOON = 12
+
+
+def _of_whole_day(match: re.Match[str]) -> str:
+    """`1:28 p.m.` is 13:28."""
+    hour = int(match["hour"]) % NOON + (NOON if match["half"].lower() == "p" else 0)
+    return f"{hour:02}:{match['rest']}"
+
+
 def worded(text: str) -> str:
     """A claim's text in one line, without formatting, lead-in and figures of speech; commands and links stay."""
-    text = _BULLET.sub("", plain(text))
+    text = _HALF_DAY.sub(_of_whole_day, _BULLET.sub("", plain(text)))
     for pattern in (_EMPHASIS, _CODE):
         text = pattern.sub(r"\g<inner>", text)
     shorter = _LEAD_IN.sub("", text)
