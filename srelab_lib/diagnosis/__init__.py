@@ -35,7 +35,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     """
     onsets, changes = onsets_of(snapshot), changes_of(snapshot)
     felt = user_onsets(onsets)
-    began = min((onset.time for onset in felt if onset.time is not None), default=None)
+    began = _first(*(onset.time for onset in felt))
     found, quiet = _run_checks(snapshot)
     ranked = rank(
         dated(found, snapshot),
@@ -55,10 +55,14 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         findings=tuple(item.finding for item in ranked),
         evidence=evidence,
         onsets=onsets,
-        timeline=build_timeline(snapshot, ranked, changes, began),
+        timeline=build_timeline(snapshot, ranked, changes, _first(verdict.since, began)),
         actions=suggest(ranked[0] if ranked else None, verdict, snapshot),
         checked=quiet,
     )
+
+
+def _first(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def _run_checks(snapshot: Snapshot) -> tuple[list[Finding], tuple[str, ...]]:
