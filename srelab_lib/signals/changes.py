@@ -49,7 +49,7 @@ def changes_table(raw: RawByKind, owned: Owners, window: TimeWindow, deployed: D
         *object_edits(raw, window),
     ]
     rows = [*(_with_commit(row, deployed) for row in rows), *_synced(deployed, window)]
-    rows = [row for row in rows if not (row["text"].endswith(NOT_KNOWN) and _rolled_out(row, rows))]
+    rows = [_in_git(row) for row in rows if not (row["text"].endswith(NOT_KNOWN) and _rolled_out(row, rows))]
     rows.sort(key=lambda row: (row["time"], row["object"], row["field"]))
     return frame("changes", rows)
 
@@ -66,16 +66,18 @@ def _with_commit(row: Row, deployed: Deployed) -> Row:
     near = [item for item in own if _led_to(item, row, _SLACK)]
     late = [item for item in reversed(own) if _led_to(item, row, _ENDING) and _speaks_of(item["diff"], row)]
     for item in (*near, *late) if not _BY_HAND.search(row["text"]) else ():
-        return row | {"text": _in_git(row, item["diff"]), "commit": item["commit"], "diff": item["diff"]}
+        return row | {"commit": item["commit"], "diff": item["diff"]}
     return row
 
 
-def _in_git(row: Row, diff: str) -> str:
-    """The text of a change, with the altered lines of its commit where nothing else tells what it was."""
-    gone, come = (re.findall(rf"^[{sign}](?![+-]{{2}})\s*(\S.*?)\s*$", diff, re.MULTILINE) for sign in "-+")
+def _in_git(row: Row) -> Row:
+    """The change with the altered lines of its commit in its text, where nothing else tells what it was."""
+    gone, come = (
+        re.findall(rf"^[{sign}](?![+-]{{2}})\s*(\S.*?)\s*$", row.get("diff") or "", re.MULTILINE) for sign in "-+"
+    )
     if not row["text"].endswith(NOT_KNOWN) or not 0 < len(gone) == len(come) <= _FEW_LINES:
-        return str(row["text"])
-    return f"{row['text'].removesuffix(NOT_KNOWN).rstrip()}: {'; '.join(gone)} became {'; '.join(come)}"
+        return row
+    return row | {"text": f"{row['text'].removesuffix(NOT_KNOWN).rstrip()}: {'; '.join(gone)} became {'; '.join(come)}"}
 
 
 def _led_to(item: Mapping[str, Any], row: Row, reach: timedelta) -> bool:
