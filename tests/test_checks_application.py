@@ -320,7 +320,8 @@ def test_change_points_of_metrics(shifts: dict[str, tuple[float, float]], faults
 
 
 def _application(status: dict[str, Any], namespace: str) -> pd.DataFrame:
-    raw = {"spec": {"destination": {"namespace": namespace}}, "status": status}
+    policy: dict[str, Any] = {"automated": {}} if status.get("automated") else {}
+    raw = {"spec": {"destination": {"namespace": namespace}, "syncPolicy": policy}, "status": status}
     ref = "Application/argocd/shop"
     return frame("objects", [{"kind": "Application", "namespace": "argocd", "name": "shop", "ref": ref, "raw": raw}])
 
@@ -330,6 +331,8 @@ def _application(status: dict[str, Any], namespace: str) -> pd.DataFrame:
     [
         ({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}, {}),
         ({"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}}, {}),
+        ({"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}, "automated": True},
+         {"argo_out_of_sync": 1}),
         ({"sync": {"status": "OutOfSync"}, "health": {"status": "Progressing"}}, {"argo_out_of_sync": 1}),
         ({"sync": {"status": "Synced"}, "health": {"status": "Degraded"}}, {"argo_degraded": 1}),
         ({"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}, {}),

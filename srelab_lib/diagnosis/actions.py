@@ -201,8 +201,9 @@ def _base(snapshot: Snapshot, namespace: str) -> dict[str, str]:
     name = snapshot.source.name
     named = snapshot.source.kind == "live" and name != IN_CLUSTER and templates.ALLOWED["context"].fullmatch(name)
     context = f" --context {name}" if named else ""
+    place = next((one for one in (namespace, snapshot.namespace) if _is_allowed("namespace", one)), "")
     scoped = f" -n {namespace}" if namespace and templates.ALLOWED["namespace"].fullmatch(namespace) else ""
-    chosen = f"{f' -p context {name}' if named else ''} -p namespace {namespace or snapshot.namespace}"
+    chosen = (f" -p context {name}" if named else "") + (f" -p namespace {place}" if place else "")
     return {"context": context, "kubectl": f"kubectl{context}{scoped}", "chosen": chosen}
 
 

@@ -178,11 +178,8 @@ def _left_work(cause: Finding, effect: Finding, ties: Ties) -> bool:
     """True for the errors of one who waits for the work of another one, which is down since just then."""
     if effect.fault != "exception_storm" or cause.strength == 1 or cause.fault not in _DOWN:
         return False
-    if cause.since is None or effect.since is None or cause.object not in ties.shares.get(effect.object, ()):
-        return False
-    # Who was scaled to zero is missed when the work has piled up.
-    late = effect.object in cause.related and cause.since <= effect.since
-    return late or abs(cause.since - effect.since) <= _TOGETHER
+    together = cause.since and effect.since and abs(cause.since - effect.since) <= _TOGETHER
+    return bool(together) and cause.object in ties.shares.get(effect.object, ())
 
 
 def _passed_on(cause: Finding, effect: Finding, called: frozenset[str]) -> bool:

@@ -81,7 +81,7 @@ _NEW_NAME = {"service_missing": "Service"}
 """What comes into being where it is renamed: of these faults nothing else that came is a reason."""
 _UNNAMED = re.compile(r"^(?:created|deleted)$|image")
 """Fields whose value does not tell what their object refers to."""
-_ANY_EDIT = r"^(?!created$|metadata\.annotations\[(?!.*ingress)|.*env\[\w*(?:LOG_?LEVEL|VERBOS))"
+_ANY_EDIT = r"^(?!created$|metadata\.annotations\[(?![^\]]*ingress)[^\]]*\]$|.*env\[\w*(?:LOG_?LEVEL|VERBOS))"
 """Of any other fault. What came into being does not tell why something broke that had worked, nor does a note, or how
 much a program logs."""
 

@@ -63,7 +63,8 @@ def _deployed(application: Raw, read: Reader) -> list[dict[str, Any]]:
     }
     pruned = _refs([one for one in handled if one.get("status") == "Pruned"])
     found: list[dict[str, Any]] = []
-    for entry in [*history, *_failed(operation, history)]:
+    entries = [*history, *_failed(operation, history)]
+    for entry in entries:
         revision = entry.get("revision") or next(iter(entry.get("revisions") or ()), "")
         source: Raw = entry.get("source") or next(iter(entry.get("sources") or ()), {})
         url, path = source.get("repoURL") or "", source.get("path") or "."
@@ -77,7 +78,7 @@ def _deployed(application: Raw, read: Reader) -> list[dict[str, Any]]:
             "deployed_at": entry.get("deployedAt") or "",
             "repository": url,
             "path": path,
-            "pruned": pruned if revision == synced.get("revision") else (),
+            "pruned": pruned if entry is entries[-1] and revision == synced.get("revision") else (),
             "failed": "failed" in entry,
             **told,
         })  # fmt: skip

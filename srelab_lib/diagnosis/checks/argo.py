@@ -20,7 +20,7 @@ def check_out_of_sync(s: Snapshot) -> Iterator[Finding]:
         status = raw.get("status") or {}
         sync, failed = status.get("sync") or {}, _failed_operation(status)
         told = [*failed, *_conditions(status)]
-        if not told and (sync.get("status") != "OutOfSync" or _is_at_peace(s, status)):
+        if not told and (sync.get("status") != "OutOfSync" or _is_at_peace(s, raw)):
             continue
         differing = [item for item in _resources(s, status) if item.get("status") == "OutOfSync"]
         names = ", ".join(spoken(_ref(item)) for item in differing[:_SHOWN])
@@ -43,10 +43,12 @@ def check_out_of_sync(s: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _is_at_peace(s: Snapshot, status: Mapping[str, Any]) -> bool:
-    """True for an app that is well and whose users feel nothing: somebody may sync it by hand, or has not yet."""
-    felt = s["onsets"]["signal"].isin(USER_SIGNALS).any()
-    return (status.get("health") or {}).get("status") == "Healthy" and not felt
+def _is_at_peace(s: Snapshot, raw: Mapping[str, Any]) -> bool:
+    """True for an app that somebody syncs by hand, that is well, and whose users feel nothing."""
+    automated = ((raw.get("spec") or {}).get("syncPolicy") or {}).get("automated")
+    by_hand = automated is None or automated.get("enabled") is False
+    healthy = ((raw.get("status") or {}).get("health") or {}).get("status") == "Healthy"
+    return by_hand and healthy and not s["onsets"]["signal"].isin(USER_SIGNALS).any()
 
 
 def check_degraded(s: Snapshot) -> Iterator[Finding]:
