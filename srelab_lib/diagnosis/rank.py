@@ -139,6 +139,7 @@ def explains(cause: Finding, effect: Finding, ties: Ties = NO_TIES) -> bool:
         return False  # What was always throttled does not tell why something else began.
     if not (
         _passed_on(cause, effect, called)
+        or _lets_wait(cause, effect)
         or can_cause(cause.fault, effect.fault, same_object=cause.object == effect.object)
     ):
         return False
@@ -186,6 +187,11 @@ def _passed_on(cause: Finding, effect: Finding, called: frozenset[str]) -> bool:
     """True for the errors of a caller that only tells of those of whom it calls."""
     storms = cause.fault == effect.fault == "exception_storm" and cause.object != effect.object
     return storms and cause.object in {*effect.related, *called} and effect.object not in cause.related
+
+
+def _lets_wait(cause: Finding, effect: Finding) -> bool:
+    """True for a caller that is down for waiting on a slow one."""
+    return (cause.fault, effect.fault) == ("slow_dependency", "dependency_down") and effect.object in cause.related
 
 
 _APART = frozenset({"job_failed", "cronjob_failed"})

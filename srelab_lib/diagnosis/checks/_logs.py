@@ -110,7 +110,7 @@ def pauses(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> list[timedel
 
 
 def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequence[Row]:
-    """The lines since the last long pause, where they are far more than came at once before; else all of them.
+    """The lines since the last long pause after which far more came at once than before; all where there is none.
 
     Programs complain while they start and wait for each other; that is over when they run, and no onset.
     """
@@ -119,7 +119,8 @@ def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequen
     long = max(SETTLE / 2, timedelta(seconds=5 * usual))
     starts = [0, *(index + 1 for index, pause in enumerate(paused) if pause > long), len(lines)]
     sizes = [end - start for start, end in pairwise(starts)]
-    return lines[starts[-2] :] if len(sizes) > 1 and sizes[-1] >= 3 * max(sizes[:-1]) else lines
+    far_more = [i for i in range(1, len(sizes)) if max(sizes[i:]) >= 3 * max(sizes[:i])]
+    return lines[starts[far_more[-1]] :] if far_more else lines
 
 
 @once

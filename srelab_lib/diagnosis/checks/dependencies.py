@@ -6,10 +6,20 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from srelab_lib.diagnosis.checks._behind import began_again, changed_behind
 from srelab_lib.diagnosis.checks._calls import Failure, Kind, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, earliest, log_fact, one_each, rows, spec_fact, status_fact
-from srelab_lib.diagnosis.checks._logs import last_episode
+from srelab_lib.diagnosis.checks._facts import (
+    Check,
+    earliest,
+    in_window,
+    live_containers,
+    log_fact,
+    one_each,
+    rows,
+    spec_fact,
+    status_fact,
+)
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
@@ -22,18 +32,16 @@ from srelab_lib.diagnosis.checks._symptoms import (
     symptoms,
     users_are_fine,
 )
-from srelab_lib.diagnosis.checks._ties import calls_of, ties_of
+from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.checks.network_policy import blocked
 from srelab_lib.diagnosis.checks.traffic import RETRY
 from srelab_lib.diagnosis.ties import Refs
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _SLOW_KINDS: tuple[Kind, ...] = ("timeout", "reset")
 
 _CLIENT_GAVE_UP = 499
 """What nginx logs where the client did not wait for the answer."""
-_RIGHT_BEFORE = timedelta(seconds=120)
-"""How long before the first failed call a change may lie to be taken for its reason at one remove."""
 _AT_ONCE = timedelta(seconds=60)
 """Between a server's last words and the first call that fails."""
 _LAST_LINES = 20
@@ -64,7 +72,7 @@ def check_dependency_down(s: Snapshot) -> Iterator[Finding]:
             summary=f"{spoken(owner)} does not answer {', '.join(map(spoken, sorted(callers))) or 'its callers'}",
             cause=f"its program has shut down: {ended[-1].text}" if ended else _why_down(service, owner),
             facts=one_each([spec_fact(service.ref, ready_endpoints=service.ready), *broken[:3], *told]),
-            since=earliest(*(call.hits.first for call in calls)) or _since(broken),
+            since=earliest(*(began_again(call) for call in calls)) or _since(broken),
             related=tuple(dict.fromkeys([service.ref, *sorted(callers)])),
         )
 
@@ -86,6 +94,29 @@ def _broken(s: Snapshot, service: Service) -> list[Fact]:
     return facts or [spec_fact(service.ref, pods_selected=0)]
 
 
+def check_waits_below(s: Snapshot) -> Iterator[Finding]:
+    """Pods that run and are no longer ready, since one whom they call was changed and lets them wait."""
+    view = net(s)
+    for service in view.services.values():
+        if service.ready or len(service.workloads) != 1 or not _runs(s, service.workloads[0].ref):
+            continue
+        ref = service.workloads[0].ref
+        own = [call for call in all_failures(s) if call.caller == ref and view.service(call.address)]
+        began = earliest(*(began_again(call) for call in own))
+        behind = changed_behind(s, view, ref, began) if began else None
+        if not behind or not view.workloads[behind].ready:
+            continue
+        yield Finding(
+            fault="slow_dependency",
+            object=behind,
+            summary=f"{spoken(behind)} lets {spoken(ref)} wait, which is no longer ready",
+            cause=f"{spoken(ref)} calls {spoken(behind)}, which was changed right before, and was not changed itself",
+            facts=one_each([*(fact for call in own[:3] for fact in call.hits.facts(2)), *_broken(s, service)]),
+            since=began,
+            related=(ref, service.ref),
+        )
+
+
 _SHUTS_DOWN = re.compile(
     r"\bshut(?:ting)?[ -]?down\b|\bterminating\b|\bexiting\b|\bbye[ -]?bye\b|"
     r"\bstopp(?:ing|ed) (?:the )?(?:server|listen\w*|accept\w*)|\bserver (?:has )?(?:stopped|closed|exited)",
@@ -103,6 +134,12 @@ def _shut_down(s: Snapshot, service: Service, calls: list[Failure]) -> list[Fact
     if not ends or lines[-1]["time"] - ends[-1]["time"] > _AT_ONCE:
         return []
     return [log_fact(row) for row in ends[-2:]]
+
+
+def _runs(s: Snapshot, ref: str) -> bool:
+    """True for a workload whose containers run, and were not started again in the window."""
+    own = [row for row in live_containers(s, "app", "sidecar") if row["object"] == ref]
+    return all(row["state"] == "running" and not in_window(s, row["last_finished_at"]) for row in own)
 
 
 def _restarts(s: Snapshot, workload: Workload) -> list[Fact]:
@@ -125,8 +162,8 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         calls = [call for call, _, target in slow if target == ref]
         services = [service.ref for _, service, target in slow if target == ref]
         callers = list(dict.fromkeys(call.caller for call in (*calls, *(call for call, _, _ in slow))))
-        began = min(_began(call) for call in calls)
-        behind = _changed_behind(s, view, ref, began)
+        began = min(began_again(call) for call in calls)
+        behind = changed_behind(s, view, ref, began)
         waits = f", and it calls {spoken(behind)}, which was changed right before" if behind else ""
         lost = not behind and all(
             _CONNECTING.search(str(line["message"])) for call in calls for line in call.hits.lines
@@ -155,38 +192,6 @@ _CONNECTING = re.compile(
     re.IGNORECASE,
 )
 """Words for a time-out before anything was asked: the kernel of who is called takes connections, not its program."""
-
-
-def _began(call: Failure) -> datetime:
-    """When it began this time: programs also give up on each other while they start."""
-    began: datetime = last_episode(call.hits.lines, call.hits.holes)[0]["time"]
-    return began
-
-
-def _changed_behind(s: Snapshot, view: Net, ref: str, first: datetime) -> str | None:
-    """The one that a slow workload waits for in its turn, where that was changed right before and the former was not.
-
-    Goes on while each calls just one other; None where nothing on the way was changed, or the slow one itself.
-    """
-    seen = [ref]
-    while (here := view.workloads.get(seen[-1])) is not None:
-        if _changed_before(s, view, here, first):
-            return here.ref if here.ref != ref else None
-        called = calls_of(s).get(here.ref, set())
-        if len(called) != 1 or called & set(seen):
-            return None
-        seen += called
-    return None
-
-
-def _changed_before(s: Snapshot, view: Net, workload: Workload, first: datetime) -> bool:
-    """True when the workload was rolled out, or what it reads was edited, less than _RIGHT_BEFORE before a time."""
-    read = {(object_ref("ConfigMap", s.namespace, name), f"data[{key}]") for name, key, _ in view.configured(workload)}
-    return any(
-        first - _RIGHT_BEFORE <= row["time"] <= first
-        for row in rows(s["changes"])
-        if row["field"] != "created" and (row["object"] == workload.ref or (row["object"], row["field"]) in read)
-    )
 
 
 def check_dependency_latency(s: Snapshot) -> Iterator[Finding]:
@@ -367,6 +372,7 @@ def check_cascade(s: Snapshot) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     check_dependency_down,
+    check_waits_below,
     check_slow_dependency,
     check_dependency_latency,
     check_network_slow,
