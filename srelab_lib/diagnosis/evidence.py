@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.model import Evidence, EvidenceSet, Fact, Onset
@@ -13,6 +14,8 @@ FACT_TOKENS = 160
 """Longest single fact: one hostile log line must not push out everything else."""
 LEAD_FACTS, OTHER_FACTS = 8, 3
 CUT = "…"
+_OF_FIELDS = frozenset({"status", "spec"})
+"""Kinds of fact that are a list of `key=value`."""
 
 
 def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: int = BUDGET_TOKENS) -> EvidenceSet:
@@ -35,16 +38,16 @@ def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: 
         used += cost
         if text.endswith(CUT):
             dropped.append(f"the end of {item.id}: {len(fact.text) - len(text)} of {len(fact.text)} characters")
-    shown = {(item.kind, item.object, item.text) for item in kept}
-    left = [fact for fact in dict.fromkeys(further) if (fact.kind, fact.object, _bounded(fact.text)) not in shown]
+    short = ((fact, replace(fact, text=_bounded(fact.text))) for fact in dict.fromkeys(further))
+    left = [fact for fact, said in short if not any(_is_said_by(said, item) for item in kept)]
     dropped += [f"{fact.kind} of {fact.object}: {_clip(fact.text, 120)}" for fact in left]
     return EvidenceSet(items=tuple(kept), dropped=tuple(dropped), tokens=used)
 
 
 def ids_of(ranked: Ranked, evidence: EvidenceSet) -> tuple[str, ...]:
     """Ids of the evidence that carries one candidate."""
-    wanted = {(fact.kind, fact.object, _bounded(fact.text)) for fact in _own_facts(ranked)}
-    return tuple(item.id for item in evidence.items if (item.kind, item.object, item.text) in wanted)
+    wanted = [replace(fact, text=_bounded(fact.text)) for fact in _own_facts(ranked)]
+    return tuple(item.id for item in evidence.items if any(_is_said_by(fact, item) for fact in wanted))
 
 
 def metric_fact(onset: Onset) -> Fact:
@@ -62,7 +65,20 @@ def _split(ranked: Sequence[Ranked]) -> tuple[list[Fact], list[Fact]]:
         facts = _own_facts(item)
         leading += facts[:limit]
         further += facts[limit:]
-    return leading, further
+    return [_fullest(fact, leading) for fact in leading], further
+
+
+def _fullest(fact: Fact, facts: Sequence[Fact]) -> Fact:
+    """The one that says all that a fact says and most besides, or the fact itself."""
+    return max((one for one in facts if _is_said_by(fact, one)), key=lambda one: len(one.text.split()), default=fact)
+
+
+def _is_said_by(fact: Fact, other: Fact | Evidence) -> bool:
+    """True for the same text, and for fields that all stand in the other: `ready=false` in `pod=web ready=false`."""
+    if (fact.kind, fact.object) != (other.kind, other.object):
+        return False
+    fields = fact.kind in _OF_FIELDS and set(fact.text.split()) <= set(other.text.split())
+    return fact.text == other.text or fields
 
 
 def _own_facts(item: Ranked) -> list[Fact]:

@@ -154,7 +154,7 @@ def explains(cause: Finding, effect: Finding, ties: Ties = NO_TIES) -> bool:
 def _came_with_image(one: Finding, other: Finding) -> bool:
     """True for the errors of a program with another image, and for those of one who calls it."""
     storm, deploy = (one, other) if one.fault == "exception_storm" else (other, one)
-    return deploy.strength > 1 and deploy.object in {storm.object, *storm.related}
+    return deploy.strength > 1 and bool({deploy.object, *deploy.related} & {storm.object, *storm.related})
 
 
 def _last(finding: Finding, causes: Mapping[int, Finding | None]) -> Finding | None:

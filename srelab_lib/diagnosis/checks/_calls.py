@@ -14,6 +14,7 @@ from typing import Literal
 from srelab_lib.diagnosis.checks._facts import Row, raw_objects
 from srelab_lib.diagnosis.checks._logs import ERROR_LEVELS, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._once import once
+from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.model import Snapshot, split_ref
 
 Kind = Literal["no_such_name", "no_dns_answer", "refused", "timeout", "reset", "unreachable", "answered", "failed"]
@@ -220,7 +221,7 @@ def all_failures(s: Snapshot) -> tuple[Failure, ...]:
     groups: dict[tuple[Kind, Address | None], list[Row]] = {}
     own, ended = _service_names(s), _ended(s)
     for line in (one for one in matching(s, _ANY_CALL) if one["object"] not in ended):
-        message = str(line["message"])
+        message = own_words(str(line["message"]))
         kind: Kind | None = kind_of(message) or ("failed" if line["level"] in ERROR_LEVELS else None)
         address = (called(message, kind) or _only_service(line, own)) if kind else None
         if kind and (address or kind in _NO_ANSWER):

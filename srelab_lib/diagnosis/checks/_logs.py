@@ -17,6 +17,7 @@ from statistics import median
 
 from srelab_lib.diagnosis.checks._facts import Row, grouped, in_window, live_containers, log_fact, one_each, rows
 from srelab_lib.diagnosis.checks._once import once
+from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.model import Fact, Snapshot
 
 QUIET = frozenset({"debug", "trace", "info"})
@@ -32,6 +33,8 @@ AT_WORK_LINES = 3
 """So many lines after a start show that somebody was at work."""
 SETTLE = timedelta(seconds=60)
 """What has been silent this long is over."""
+LONGEST_PATIENCE = timedelta(minutes=3)
+"""What has been silent this long is over, however seldom it came."""
 
 ANYTHING = re.compile("")
 _PROSE = re.compile(
@@ -89,7 +92,7 @@ class Hits:
     @property
     def patience(self) -> timedelta:
         """After this long without a line they are over."""
-        return max(SETTLE, 2 * max(pauses(self.lines, self.holes), default=SETTLE))
+        return min(max(SETTLE, 2 * max(pauses(self.lines, self.holes), default=SETTLE)), LONGEST_PATIENCE)
 
     @property
     def dominant(self) -> bool:
@@ -165,8 +168,10 @@ def reports(message: str) -> bool:
 
 @once
 def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[Hits]:
-    """The lines that match, by workload."""
-    return by_workload(s, matching(s, pattern, quiet=quiet))
+    """The lines that match, by workload; without those who repeat an answer where somebody says it in its own words."""
+    lines = matching(s, pattern, quiet=quiet)
+    own = {line["object"] for line in lines if pattern.search(own_words(str(line["message"])))}
+    return by_workload(s, [line for line in lines if not own or line["object"] in own])
 
 
 def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, change_fact, clipped, log_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import hits
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks._ties import settings_read
@@ -15,47 +15,77 @@ from srelab_lib.diagnosis.checks.config_values import COMPLAINT, SLACK
 from srelab_lib.model import Finding, Snapshot, spoken
 
 _WORD = re.compile(r"[A-Za-z][\w-]{4,}\w")
-_SETTING = re.compile(r"^\s*[\"']?([A-Za-z][\w.-]{4,}\w)[\"']?(?:\s*[:=]\s*|\s+)\S")
+_SETTING = re.compile(r"^\s*[\"']?([A-Za-z][\w.-]{4,}\w)[\"']?(?:\s*[:=]\s*|\s+)\S.*", re.MULTILINE)
+"""A line of a file of settings, and its name."""
+_FLAG = re.compile(r"(?<!\S)--?([A-Za-z][\w.-]{4,}\w)[= ]+\S+")
+_VARIABLE = re.compile(r"\.env\[([^\]]{6,})\]")
 
 
 def check_setting_of_called(s: Snapshot) -> Iterator[Finding]:
     """Errors of a caller that name a setting which was altered before in a ConfigMap of whom it calls."""
     view, df = net(s), s["changes"]
     for row in rows(df[df["object"].str.startswith("ConfigMap/") & df["old"].notna() & df["new"].notna()]):
-        altered = _altered(row["old"], row["new"])
-        servers = dict(_callers_of_readers(s, view, row["object"])) if altered else {}
-        for hit in hits(s, COMPLAINT) if servers else ():
-            lines = [line for line in hit.lines if altered & set(_WORD.findall(line["message"]))]
-            if hit.object not in servers or not lines or lines[0]["time"] < row["time"] - SLACK or not evident(s, hit):
-                continue
-            name = min(altered & set(_WORD.findall(lines[-1]["message"])))
+        altered = _altered(_SETTING, row["old"], row["new"])
+        readers = {ref for ref, read in settings_read(s).items() if row["object"] in read}
+        for hit, lines, name, server in _told_of(s, view, row, altered, readers):
             yield Finding(
                 fault="configmap_wrong_value",
                 object=row["object"],
-                summary=f"{spoken(hit.object)} is refused by {spoken(servers[hit.object])}",
-                cause=f"{name} was altered in {spoken(row['object'])}, "
-                f'and since then it is told "{clipped(lines[-1]["message"])}"',
+                summary=f"{spoken(hit.object)} is refused by {spoken(server)}",
+                cause=_cause(name, lines[-1], row),
                 facts=one_each([change_fact(row), *map(log_fact, [lines[0], lines[-1]]), *symptoms(s, hit.object)]),
                 since=lines[0]["time"],
-                related=(hit.object, servers[hit.object]),
+                related=(hit.object, server),
             )
 
 
-def _altered(old: str, new: str) -> set[str]:
-    """Names of the settings of which both texts have a line, and not the same one."""
-    before, after = (
-        {match[1]: line for line in text.splitlines() if (match := _SETTING.match(line))} for text in (old, new)
-    )
+def check_flag_of_called(s: Snapshot) -> Iterator[Finding]:
+    """Errors of a caller that name a flag or a variable with which one that it calls was rolled out before."""
+    view, df = net(s), s["changes"]
+    own = df[df["object"].isin(view.workloads) & df["field"].str.contains(r"\.(?:args|command)$|\.env\[")]
+    for row in rows(own[own["old"].notna() & own["new"].notna()]):
+        variable = _VARIABLE.search(row["field"])
+        altered = {variable[1]} if variable else _altered(_FLAG, row["old"], row["new"])
+        for hit, lines, name, server in _told_of(s, view, row, altered, {row["object"]}):
+            yield Finding(
+                fault="bad_deploy",
+                object=server,
+                summary=f"{spoken(hit.object)} is refused by {spoken(server)} since that was rolled out anew",
+                cause=_cause(name, lines[-1], row),
+                facts=one_each([change_fact(row), *map(log_fact, [lines[0], lines[-1]]), *symptoms(s, hit.object)]),
+                since=lines[0]["time"],
+                related=(hit.object,),
+            )
+
+
+def _cause(name: str, line: Row, row: Row) -> str:
+    said = clipped(line["message"])
+    return f'{name} was altered in {spoken(row["object"])}, and since then it is told "{said}"'
+
+
+def _told_of(
+    s: Snapshot, view: Net, row: Row, altered: set[str], servers: set[str]
+) -> Iterator[tuple[Hits, list[Row], str, str]]:
+    """Callers of servers whose lines since a change name what it altered: (all they say, these lines, name, server)."""
+    callers = dict(_callers(view, servers)) if altered else {}
+    for hit in hits(s, COMPLAINT) if callers else ():
+        lines = [line for line in hit.lines if altered & set(_WORD.findall(line["message"]))]
+        if hit.object in callers and lines and lines[0]["time"] >= row["time"] - SLACK and evident(s, hit):
+            yield hit, lines, min(altered & set(_WORD.findall(lines[-1]["message"]))), callers[hit.object]
+
+
+def _altered(setting: re.Pattern[str], old: str, new: str) -> set[str]:
+    """Names of the settings that both texts have, and not with the same value."""
+    before, after = ({match[1]: match[0] for match in setting.finditer(text)} for text in (old, new))
     return {name for name in before.keys() & after.keys() if before[name] != after[name]}
 
 
-def _callers_of_readers(s: Snapshot, view: Net, configmap: str) -> Iterator[tuple[str, str]]:
-    """(a workload that calls it, a workload that reads the ConfigMap)."""
-    readers = {ref for ref, read in settings_read(s).items() if configmap in read}
+def _callers(view: Net, servers: set[str]) -> Iterator[tuple[str, str]]:
+    """(a workload that calls it, one of the servers)."""
     for service in view.services.values():
         for workload in service.workloads:
-            if workload.ref in readers:
-                yield from ((caller.ref, workload.ref) for caller in view.callers(service) if caller.ref not in readers)
+            if workload.ref in servers:
+                yield from ((caller.ref, workload.ref) for caller in view.callers(service) if caller.ref not in servers)
 
 
-CHECKS: tuple[Check, ...] = (check_setting_of_called,)
+CHECKS: tuple[Check, ...] = (check_setting_of_called, check_flag_of_called)

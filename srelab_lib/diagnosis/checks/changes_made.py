@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from srelab_lib.diagnosis.checks._calls import kind_of
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
 from srelab_lib.diagnosis.checks._ties import settings_read, ties_of
@@ -58,9 +61,9 @@ def check_new_image(s: Snapshot) -> Iterator[Finding]:
 
 def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
     """Errors of a caller that was not changed, on what one answers that has another image since right before."""
-    for hit in hits(s, UNREADABLE):
+    for hit in (*hits(s, UNREADABLE), *hits(s, ERROR)):
         change = callee_with_new_image(s, hit) if hit.risen and evident(s, hit) and not changed_before(s, hit) else None
-        if change is None:
+        if change is None or not _is_about(hit, split_ref(change["object"])[2]):
             continue
         says, who = clipped(str(hit.lines[-1]["message"])), spoken(change["object"])
         yield Finding(
@@ -72,6 +75,15 @@ def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
             since=hit.first,
             related=(hit.object,),
         )
+
+
+def _is_about(hit: Hits, name: str) -> bool:
+    """True for lines that cannot read something, or that name somebody of whom they got an answer."""
+    named = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    return all(
+        UNREADABLE.search(message) or (named.search(message) and kind_of(own_words(message)) is None)
+        for message in (str(line["message"]) for line in hit.lines)
+    )
 
 
 def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:

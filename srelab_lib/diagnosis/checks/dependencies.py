@@ -20,6 +20,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
     status_fact,
 )
+from srelab_lib.diagnosis.checks._logs import ANYTHING, ERROR_LEVELS, hits
 from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._symptoms import (
     FAILED_RATIO,
@@ -45,6 +46,7 @@ _CLIENT_GAVE_UP = 499
 _AT_ONCE = timedelta(seconds=60)
 """Between a server's last words and the first call that fails."""
 _LAST_LINES = 20
+_MARGINAL_RATIO = 0.05
 SLOW_SECONDS = 0.5
 """A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""
 
@@ -234,10 +236,15 @@ def _slow_calls(s: Snapshot, view: Net) -> list[tuple[Failure, Service, str]]:
             named_or_only = call.address or len(view.references(view.workloads[call.caller])) == 1
             port = call.address.port if call.address else None
             offered = port in (None, *(item.get("port") for item in service.ports))
-            own_doing = call.caller in {workload.ref for workload in service.workloads} or _lost_patience(s, call)
+            own_doing = (
+                call.caller in {workload.ref for workload in service.workloads}
+                or _lost_patience(s, call)
+                or _is_marginal(s, call)
+                or _is_impatient(s, service, call)
+            )
             if own_doing or not (named_or_only and offered) or (not call.address and _worker_is_down(s, view, service)):
                 continue
-            if evident(s, call.hits) and not blocked(s, view, call) and not _is_impatient(s, service, call):
+            if evident(s, call.hits) and not blocked(s, view, call):
                 found.append((call, service, service.workloads[0].ref))
     return found
 
@@ -258,6 +265,13 @@ def _is_impatient(s: Snapshot, service: Service, call: Failure) -> bool:
     always = not call.hits.risen and not symptoms(s, call.caller)
     own = always or 2 * len(retries) > len(call.hits.lines)
     return own and all(answers_are_fine(s, workload.ref) for workload in service.workloads)
+
+
+def _is_marginal(s: Snapshot, call: Failure) -> bool:
+    """True for calls that are next to nothing of what the caller complains of since then: the story is another one."""
+    complaints = [line for hit in hits(s, ANYTHING) if hit.object == call.caller for line in hit.lines]
+    since = [line for line in complaints if line["level"] in ERROR_LEVELS and line["time"] >= call.hits.first]
+    return len(call.hits.lines) < _MARGINAL_RATIO * len(since)
 
 
 def _worker_is_down(s: Snapshot, view: Net, service: Service) -> bool:

@@ -47,7 +47,9 @@ UNREADABLE = re.compile(
     r"|SyntaxError: .{0,80}JSON|Unexpected (?:token|end of JSON)|invalid character .{1,40} looking for"
     r"|cannot unmarshal|strconv\.\w+: parsing|json: |ParseError|ValidationError|malformed"
     r"|invalid (?:json|utf-?8|date|payload|input)"
-    r"|unexpected EOF while parsing|Invalid(?:Format|Argument)Exception|serde|missing field|FormatException",
+    r"|unexpected EOF while parsing|Invalid(?:Format|Argument)Exception|serde|FormatException"
+    r"|(?:missing|unknown|unrecognized|no|required) (?:required )?(?:field|property|attribute)\b"
+    r"|Cannot read propert|undefined is not|NoneType|NullPointerException|nil pointer",
     re.IGNORECASE,
 )
 

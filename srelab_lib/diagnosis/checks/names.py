@@ -135,7 +135,8 @@ def check_dns_failure(s: Snapshot) -> Iterator[Finding]:
         if call.hits.ongoing and len(call.hits.lines) > 1 and _of_existing(view, call) and not blocked(s, view, call):
             own = _own_dns(view.workloads.get(call.caller))
             # That there is no such name is an answer: of a name that no line has, it may be true.
-            if own or call.address or call.kind != "no_such_name":
+            named = own or call.address or call.kind != "no_such_name"
+            if named and (own or s.window.end - call.hits.last <= _SILENCE):
                 groups.setdefault(call.caller if own else _CLUSTER_DNS, []).append(call)
     for ref, calls in groups.items():
         own = _own_dns(view.workloads.get(ref))
