@@ -165,17 +165,18 @@ def hole_in(text: str) -> int | None:
     """The place of the first line after a hole: of a long log only its beginning and its newest lines are kept.
 
     The beginning is HEAD_BYTES long, or a quarter of what was kept where that is less, in whole lines; and then the
-    time leaps, farther than it usually does.
+    time leaps, farther than it usually does, and than anywhere near.
     """
     lines = text[: HEAD_BYTES + _MAX_LINE].split("\n")
     began, size = _moment(lines[0]), len(lines[0]) + 1
+    leaps: dict[int, timedelta] = {}
     for place in range(1, len(lines)):
         if any(0 <= bound - size < _LONG_LINE for bound in (HEAD_BYTES, len(text) / 4)):
             before, after = _moment(lines[place - 1]), _moment(lines[place])
             if began and before and after and after - before > max(_HOLE, 10 * (before - began) / place):
-                return place
+                leaps[place] = after - before
         size += len(lines[place]) + 1
-    return None
+    return max(leaps, key=lambda place: leaps[place], default=None)
 
 
 def _moment(raw: str) -> datetime | None:

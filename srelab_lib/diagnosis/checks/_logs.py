@@ -31,6 +31,8 @@ SETTLED_BEFORE = timedelta(seconds=20)
 STARTING = timedelta(seconds=10)
 AT_WORK_LINES = 3
 """So many lines after a start show that somebody was at work."""
+AT_ONCE = 50
+"""So many complaints in a row are no trouble of starting."""
 SETTLE = timedelta(seconds=60)
 """What has been silent this long is over."""
 LONGEST_PATIENCE = timedelta(minutes=3)
@@ -122,7 +124,7 @@ def last_episode(lines: Sequence[Row], holes: Sequence[datetime] = ()) -> Sequen
     long = max(SETTLE / 2, timedelta(seconds=5 * usual))
     starts = [0, *(index + 1 for index, pause in enumerate(paused) if pause > long), len(lines)]
     sizes = [end - start for start, end in pairwise(starts)]
-    far_more = [i for i in range(1, len(sizes)) if max(sizes[i:]) >= 3 * max(sizes[:i])]
+    far_more = [i for i in range(1, len(sizes)) if max(sizes[:i]) <= min(AT_ONCE, max(sizes[i:]) / 3)]
     return lines[starts[far_more[-1]] :] if far_more else lines
 
 
