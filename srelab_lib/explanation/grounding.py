@@ -38,6 +38,7 @@ from collections.abc import Callable, Sequence
 from srelab_lib.explanation import rules_attribution as attribution
 from srelab_lib.explanation import rules_capacity as capacity
 from srelab_lib.explanation import rules_changes as changes
+from srelab_lib.explanation import rules_denied as denied
 from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_keys as keys
@@ -82,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     form.names_stand_in_facts,
     roles.caller_calls,
     roles.settings_are_of_their_object,
+    denied.writer_is_right,
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
     numbers.days_stand_in_facts,
@@ -89,10 +91,13 @@ RULES: tuple[Rule, ...] = (
     pairs.counts_are_of_their_kind,
     attribution.belongs_to_one_fact,
     attribution.numbers_have_their_role,
+    attribution.things_have_their_own,
     pairs.names_count_nothing,
     tallies.tallies_are_of_their_key,
     tallies.part_is_no_whole,
+    tallies.reasons_are_of_their_nodes,
     keys.numbers_are_of_their_key,
+    keys.written_keys_have_their_value,
     keys.bounds_are_bounds,
     keys.replicas_are_in_their_state,
     capacity.fits_where_there_is_room,
@@ -103,6 +108,10 @@ RULES: tuple[Rule, ...] = (
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
     meaning.denies_what_is_so,
+    denied.changed_is_not_left,
+    denied.help_is_had,
+    denied.stated_is_not_denied,
+    denied.able_was_done,
     fields.flags_agree,
     fields.nothing_is_had,
     fields.none_is_some,

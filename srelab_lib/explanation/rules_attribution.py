@@ -10,9 +10,11 @@ from typing import NamedTuple
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.derived import following, spans
 from srelab_lib.explanation.figures import clock_times
+from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Held, Passage, mentions, mentions_whole
 from srelab_lib.explanation.quantities import Quantity, unsupported
 from srelab_lib.explanation.rules_pairs import has_time
+from srelab_lib.model import split_ref
 
 _APART = re.compile(
     r"[;!?\n()]|,\s|\.\s|\s[-–—]\s|:\s|"
@@ -105,4 +107,22 @@ def numbers_have_their_role(case: Case) -> str | None:
         own = [one for fact in case.held for one in fact.quantities if one.roles & roles]
         if own and unsupported([item], [*own, *following(case.claim, case.held)]):
             return f"{item.text} does not stand so in what it cites"
+    return None
+
+
+_OF_MANY = ("Pod/", "Node/")
+
+
+def things_have_their_own(case: Case) -> str | None:
+    """`The archive taint is on node a`, where the words of that taint are only in the fact of node b."""
+    for part in _parts(case) if len(case.held) > 1 else ():
+        named = [fact for fact in case.held if mentions_whole(split_ref(fact.item.object)[2] or "-", part.plain)]
+        if len(named) != 1 or not named[0].item.object.startswith(_OF_MANY):
+            continue
+        kind, _, name = split_ref(named[0].item.object)
+        words = part.stems - Passage(name, frozenset()).stems - SMALL
+        for other in (one for one in case.held if one.item.object.startswith(f"{kind}/") and one is not named[0]):
+            theirs, own = other.own_stems - named[0].own_stems, named[0].own_stems - other.own_stems
+            if other.item.object != named[0].item.object and len(words & theirs) > 1 and not words & own:
+                return f"it says of {named[0].item.object} what {other.item.object} has in what it cites"
     return None

@@ -80,6 +80,7 @@ _SLOTS = (
         re.compile(rf"(?<![\w-])(?:table|relation){_CALLED} (?!\d+(?:\.\d+)? ?[a-z]*\b|again\b|once\b){_NAME}"),
         re.compile(r"(?<![\w-])(?:from|into|table|relation) \W?(?!(?:is|was|has|had|not)\b)([\w.]+)"),
     ),
+    (re.compile(rf"\bclass{_CALLED} {_NAME}"), re.compile(r"(?i:class)(?:Name|\.[\w.]+)?[= ]\W?([\w.-]+)")),
     (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:?(?: named| called)? \W?([\w.]+)")),
     (re.compile(rf"\bvolume{_CALLED} {_NAME}"), re.compile(r"\bvolume[= ]\W{0,3}([\w.-]+)")),
     (
@@ -98,7 +99,7 @@ def places_are_right(case: Case) -> str | None:
         for match in said.finditer(case.claim.plain) if known else ():
             name = match["name"].lower()
             if (
-                any(name in fact.plain.lower() for fact in case.held)
+                (any(name in fact.plain.lower() for fact in case.held) or re.search(r"[\"'`]", match[0]))
                 and name not in known
                 and stem(name) not in _NO_NAME
             ):
