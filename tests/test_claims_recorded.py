@@ -43,6 +43,8 @@ PARTLY = (
     "claims_twentyfirst",
     "claims_twentysecond",
     "claims_twentythird",
+    "claims_twentyseventh",
+    "claims_twentyeighth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {

@@ -61,6 +61,12 @@ _UNABLE = re.compile(
 )
 
 
+def tells_what_is_contained(case: Case) -> bool:
+    """`Reporting nulls` of `contains null values`: a line of trouble may say no more than what it met."""
+    found = {match["what"] for fact in case.held for match in _CONTAINS.finditer(fact.item_spread)}
+    return any(stem(word) in case.claim.stems for word in found)
+
+
 def stated_is_not_denied(case: Case) -> str | None:
     """`Not too large` of `too large body`, `no null values` of `contains null values`."""
     facts = " ".join(fact.item_spread for fact in case.held)

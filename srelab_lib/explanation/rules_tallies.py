@@ -119,4 +119,4 @@ def reasons_are_of_their_nodes(case: Case) -> str | None:
 
 
 def _stems_of(text: str) -> frozenset[str]:
-    return Passage(text, frozenset()).stems - SMALL
+    return Passage(text, frozenset()).stems - SMALL - {"node"}
