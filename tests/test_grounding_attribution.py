@@ -22,9 +22,11 @@ FACTS = (
         "status",
         "Pod/dock/crane-5d5f9c8b7d-zx4lm",
         70,
-        'condition=PodScheduled reason=Unschedulable message="0/3 nodes are available: 1 node(s) had untolerated '
-        "taint(s), 2 Insufficient memory. preemption: 0/3 nodes are available: 3 Preemption is not helpful for "
-        'scheduling."',
+        (
+            'condition=PodScheduled reason=Unschedulable message="0/3 nodes are available: 1 node(s) had untolerated '
+            "taint(s), 2 Insufficient memory. preemption: 0/3 nodes are available: 3 Preemption is not helpful for "
+            'scheduling."'
+        ),
     ),
     (
         "log",

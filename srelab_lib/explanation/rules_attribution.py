@@ -29,7 +29,10 @@ _BOUND = re.compile(
     r"\b(?:by|until|till|before|after|since|from|around|about|roughly|to|of) \d\d?:\d\d(?::\d\d)?", re.IGNORECASE
 )
 """A time by which something had happened need not be the time of the fact that tells of it."""
-_FRONTED = re.compile(r"(?:^|(?<=[.;] ))(?:[\w.]+ ){1,4}(?:before|after) [^,;]*")
+_FRONTED = re.compile(
+    r"(?:^|(?<=[.;] ))(?:[\w.]+ ){0,3}(?:[a-z]*seconds?|minutes?|hours?|shortly|just|soon) (?:before|after) [^,;]*",
+    re.IGNORECASE,
+)
 """`Three seconds before the kill at 01:16:40 it had been unpacked to 20 %`: no comma tells where the one fact ends."""
 _ID_DIGITS = 3
 """So many digits tell one thing from others: `save 2859`, `a 404`."""

@@ -56,7 +56,9 @@ def nothing_is_had(case: Case) -> str | None:
     """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
     lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
     for name in lacking:
-        for verb in re.finditer(rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|only)\b)", case.claim.spread):
+        for verb in re.finditer(
+            rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|neither|only)\b)", case.claim.spread
+        ):
             if len(verb[0]) > _LONG and not is_denied(case.claim.spread, verb):
                 return f"it says {verb[0]!r}, and what it cites has none of it"
     specs = [fact.item.text for fact in case.held if fact.item.kind == "spec"]

@@ -11,7 +11,7 @@ from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Passage
 from srelab_lib.explanation.quantities import Quantity
-from srelab_lib.explanation.words import clauses
+from srelab_lib.explanation.words import clauses, stem
 
 _TALLY = re.compile(r"(?<![\w.])(?P<key>[a-z]+)=(?P<count>\d+)(?![\w.])")
 _KINDS = (
@@ -119,4 +119,4 @@ def reasons_are_of_their_nodes(case: Case) -> str | None:
 
 
 def _stems_of(text: str) -> frozenset[str]:
-    return Passage(text, frozenset()).stems - SMALL - {"node"}
+    return Passage(text, frozenset()).stems - SMALL - {stem("node")}
