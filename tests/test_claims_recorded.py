@@ -59,6 +59,7 @@ KEPT_RATIO = {
     "claims_twentyfirst": 0.9,
     "claims_twentysecond": 0.9,
     "claims_twentythird": 0.9,
+    "claims_twentyseventh": 0.9,
 }
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""
