@@ -51,7 +51,7 @@ def belongs_to_one_fact(case: Case) -> str | None:
     for part in _parts(case) if len(case.held) > 1 else ():
         for one, other in combinations(_tokens(part, case), 2):
             kinds = {one.kind, other.kind}
-            related = len(kinds) > 1 and ("workload" not in kinds or "time" in kinds)
+            related = len(kinds) > 1 and kinds & ({"time"} if "workload" in kinds else {"time", "id", "name"})
             if related and not one.holders & other.holders:
                 return f"{one.text} and {other.text} are of different facts in what it cites"
     return None
