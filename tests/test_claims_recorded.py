@@ -43,6 +43,8 @@ PARTLY = (
     "claims_twentyfirst",
     "claims_twentysecond",
     "claims_twentythird",
+    "claims_twentyseventh",
+    "claims_twentyeighth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -57,6 +59,7 @@ KEPT_RATIO = {
     "claims_twentyfirst": 0.9,
     "claims_twentysecond": 0.9,
     "claims_twentythird": 0.9,
+    "claims_twentyseventh": 0.9,
 }
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""

@@ -17,7 +17,7 @@ from srelab_lib.model import split_ref
 _COUNTS_PODS = re.compile(r"(?: [\w-]+){0,2} (?:pods?|replicas?|instances?|containers?)\b", re.IGNORECASE)
 _COUNTS = re.compile(r"\bcount=|\b\d+ of \d+\b(?! bytes)|\btimes\b")
 _TIMES_OR_THINGS = re.compile(
-    r" times\b|(?: [\w-]+){0,2}? (?!(?:its|is|was|has|this|does|seconds|minutes|hours|times)\b)[a-z]{3,}s\b",
+    r" times\b|(?: [\w-]+){0,3}? (?!(?:its|is|was|has|this|does|seconds|minutes|hours|times)\b)[a-z]{3,}s\b",
     re.IGNORECASE,
 )
 _REPLICAS = re.compile(r"(?<!\w)replicas=(?P<all>\d+)\b.*?\breadyReplicas=(?P<ready>\d+)")

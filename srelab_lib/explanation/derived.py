@@ -68,6 +68,9 @@ _STAMP = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d
 _PARTS_OF = ("bytes", "cores")
 
 
+_AS_LONG = re.compile(r"\b(?:as (?:long|slow)|longer|slower)\b", re.IGNORECASE)
+
+
 def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     """What follows from the numbers of facts, where the claim asks for it."""
     yield from spans(claim, held)
@@ -86,6 +89,9 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
     if any(item.family == "fold" for item in claim.quantities):
         yield from _compared(held)
         numbers = [one for fact in held for one in (*fact.quantities, *_in_named_units(fact))]
+        if _AS_LONG.search(claim.plain):
+            lasted = [one.value for one in numbers if one.family == "seconds" and one.value > 0]
+            yield from folds((one, other) for one in lasted for other in lasted)
         told = [item for item in claim.quantities if not unsupported([item], numbers)]
         yield from folds((one.value, other.value) for one in told for other in told if one.family == other.family)
     yield from from_several(claim, held)

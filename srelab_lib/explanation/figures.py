@@ -19,7 +19,7 @@ _COUNTED = re.compile(r"(?<!\w)[x×](?P<number>\d+)\b")
 _PORT = re.compile(r"(?<=[A-Za-z\d\]]):(?P<number>\d{2,5})(?!\w|[:.-]\w)")
 _FOLD = re.compile(
     rf"\b(?P<count>\d+(?:\.\d+)?|{'|'.join(WORDS)})"
-    r"(?:[ -]?fold\b|(?:x| times) (?:as|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer|"
+    r"(?:[ -]?fold\b|(?:x| times) (?:as(?! of\b)|more|less|higher|lower|larger|smaller|bigger|slower|faster|longer|"
     r"(?:its|their|the|what) (?:it was |they were )?(?:former|previous|earlier|old|"
     r"original|initial|usual|normal|before)|what\b|(?:the )?(?=\d)|"
     r"the (?:\w+ )?(?:memory|cpus?|cores?|number|amount|rate|latency|limit|size|load|value|capacity|request))\b)"
@@ -193,7 +193,9 @@ _ROUGHLY = r"(?:(?:about|around|some|nearly|almost|roughly|just over|just under|
 _UNIT_FOLLOWS = re.compile(rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of (?:the|its|a|an allowed))\s*{_ROUGHLY}")
 _UNIT_PRECEDES = re.compile(
     r"(?:\s*at (?:the )?p\d\d)?,?\s*(?:instead of|rather than|up from|"
-    r"down from|from|compared (?:to|with)|versus|vs\.?|and not|(?:out )?of (?:the|its|a))\s*"
+    r"down from|from|"
+    r"and the (?:smallest|largest|biggest|lowest|highest|shortest|longest|last)(?: one)?(?: at| had| was)?|"
+    r"compared (?:to|with)|versus|vs\.?|and not|(?:out )?of (?:the|its|a))\s*"
 )
 _UNIT_CARRIED = re.compile(rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}")
 """`From 1.5 per cent to nearly 20.`, `88 per cent of it, the other 94.`"""

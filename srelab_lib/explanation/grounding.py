@@ -9,6 +9,7 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
   exit code, those that succeeded are not those that failed, 12 in all are not 12 a second, what one key has is not what
   another key has, what was measured is not its bound;
 * the time, or the old value, of another change than the one that it tells of;
+* in one clause the time of one cited fact with a pod, a node or a number that only another one has;
 * another unit (10Mi and 10Gi, 10Mi and 10 MB, seconds and minutes, per cent and a count), or none where there is one;
 * a denial of what the facts state (an event, a direction, a field's value), a statement of what they deny, "still" of
   what they end, and a success where they tell of trouble only;
@@ -24,17 +25,20 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
 * commands, links, markup, advice, and sentences that say nothing the facts hold.
 
 Not caught, because it takes knowledge that the facts do not spell out: a cause that stands in the right order and is
-still not the cause; a log line that lies without telling anyone what to say; two facts of one object between which the
-claim exchanges values of the same unit and role; an adjective or adverb ("quickly", "badly"); what is left out. A claim
-in another language than English is struck: its words cannot be checked.
+still not the cause; a log line that lies without telling anyone what to say; values of the same unit and role that the
+claim exchanges between two facts of one object, where nothing else in the clause is of one of them only; an adjective
+or adverb ("quickly", "badly"); what is left out. A claim in another language than English is struck: its words cannot
+be checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from srelab_lib.explanation import rules_attribution as attribution
 from srelab_lib.explanation import rules_capacity as capacity
 from srelab_lib.explanation import rules_changes as changes
+from srelab_lib.explanation import rules_denied as denied
 from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_keys as keys
@@ -79,17 +83,21 @@ RULES: tuple[Rule, ...] = (
     form.names_stand_in_facts,
     roles.caller_calls,
     roles.settings_are_of_their_object,
+    denied.writer_is_right,
     numbers.numbers_stand_in_facts,
     numbers.times_stand_in_facts,
     numbers.days_stand_in_facts,
     numbers.whole_is_whole,
     pairs.counts_are_of_their_kind,
-    pairs.times_are_of_their_object,
-    pairs.numbers_are_of_their_time,
+    attribution.belongs_to_one_fact,
+    attribution.numbers_have_their_role,
+    attribution.things_have_their_own,
     pairs.names_count_nothing,
     tallies.tallies_are_of_their_key,
     tallies.part_is_no_whole,
+    tallies.reasons_are_of_their_nodes,
     keys.numbers_are_of_their_key,
+    keys.written_keys_have_their_value,
     keys.bounds_are_bounds,
     keys.replicas_are_in_their_state,
     capacity.fits_where_there_is_room,
@@ -100,6 +108,10 @@ RULES: tuple[Rule, ...] = (
     meaning.signs_agree,
     meaning.denials_stand_in_facts,
     meaning.denies_what_is_so,
+    denied.changed_is_not_left,
+    denied.help_is_had,
+    denied.stated_is_not_denied,
+    denied.able_was_done,
     fields.flags_agree,
     fields.nothing_is_had,
     fields.none_is_some,

@@ -56,7 +56,9 @@ def nothing_is_had(case: Case) -> str | None:
     """`tolerations=none`: a claim that there is a toleration is denied by the field itself."""
     lacking = {stem(words(spread(match["name"]))[-1]) for fact in case.held for match in _NOTHING.finditer(fact.plain)}
     for name in lacking:
-        for verb in re.finditer(rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|only)\b)", case.claim.spread):
+        for verb in re.finditer(
+            rf"\b{name[:_LONG]}\w*(?:es|ed)\b(?! (?:no|none|nothing|neither|only)\b)", case.claim.spread
+        ):
             if len(verb[0]) > _LONG and not is_denied(case.claim.spread, verb):
                 return f"it says {verb[0]!r}, and what it cites has none of it"
     specs = [fact.item.text for fact in case.held if fact.item.kind == "spec"]
@@ -80,6 +82,7 @@ _SLOTS = (
         re.compile(rf"(?<![\w-])(?:table|relation){_CALLED} (?!\d+(?:\.\d+)? ?[a-z]*\b|again\b|once\b){_NAME}"),
         re.compile(r"(?<![\w-])(?:from|into|table|relation) \W?(?!(?:is|was|has|had|not)\b)([\w.]+)"),
     ),
+    (re.compile(rf"\bclass{_CALLED} {_NAME}"), re.compile(r"(?i:class)(?:Name|\.[\w.]+)?[= ]\W?([\w.-]+)")),
     (re.compile(rf"\bcolumn{_CALLED} {_NAME}"), re.compile(r"\bcolumn:?(?: named| called)? \W?([\w.]+)")),
     (re.compile(rf"\bvolume{_CALLED} {_NAME}"), re.compile(r"\bvolume[= ]\W{0,3}([\w.-]+)")),
     (
@@ -98,7 +101,7 @@ def places_are_right(case: Case) -> str | None:
         for match in said.finditer(case.claim.plain) if known else ():
             name = match["name"].lower()
             if (
-                any(name in fact.plain.lower() for fact in case.held)
+                (any(name in fact.plain.lower() for fact in case.held) or re.search(r"[\"'`]", match[0]))
                 and name not in known
                 and stem(name) not in _NO_NAME
             ):

@@ -54,10 +54,11 @@ _ADVICE = re.compile(
 )
 _TOLD_ADVICE = re.compile(
     r"\b(?:logs?|warnings?|messages?|lines?|outputs?|servers?|programs?|it) (?:itself )?(?:also )?"
-    r"(?:recommend(?:s|ed)|suggest(?:s|ed)|tells \w+ to|advis(?:es|ed)|says that)\b[^.;]*",
+    r"(?:recommend(?:s|ed)|suggest(?:s|ed)|tells \w+ to|advis(?:es|ed)|says that)\b[^.;]*|"
+    r"\bof the (?:[\w-]+ )?(?:replicas?|pods?) (?:that |which )?[\w-]+ should (?:run|have)\b",
     re.IGNORECASE,
 )
-"""Advice that a log gives, and the claim only reports."""
+"""Advice that a log gives, and the claim only reports; how many there are to be."""
 
 
 def is_a_plain_statement(case: Case) -> str | None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from srelab_lib.explanation.case import Case
+from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held
+from srelab_lib.explanation.quantities import Quantity
 from srelab_lib.explanation.words import clauses, spread, stem, words
 
 _KEYED = re.compile(
@@ -113,14 +115,15 @@ def bounds_are_bounds(case: Case) -> str | None:
 
 _STATE = r"(?P<state>ready|available|updated)"
 _SO_MANY = re.compile(
-    rf"(?<![\w./-])(?P<number>\d+|{'|'.join(WORDS)}) (?:of (?:the |its )?)?(?:[\w-]+ ){{0,2}}?"
-    rf"(?:replicas?|pods?) (?:of [\w-]+ )?"
+    rf"(?<![\w./-])(?P<number>\d+|only|single|sole|{'|'.join(WORDS)}) (?:of (?:the |its )?)?(?:[\w-]+ ){{0,2}}?"
+    rf"(?:replicas?|pods?) (?:of (?:the )?(?:[A-Z]\w+ )?[\w-]+ )?"
     rf"(?:is|are|was|were) (?:now |currently )?{_STATE}(?: and (?P<other>ready|available|updated))?\b",
     re.IGNORECASE,
 )
+_ONLY = WORDS | {"only": 1.0, "single": 1.0, "sole": 1.0}
 _IS_WHOLE = re.compile(r"\b(?:of|neither|none|not|no)\b[^.;]*$", re.IGNORECASE)
 """`Neither of the two replicas`, `two out of three replicas`."""
-_REPLICAS_NOW = re.compile(r"\b(?P<state>ready|available|updated)Replicas=(?P<number>\d+)")
+_REPLICAS_NOW = re.compile(r"\b(?P<state>ready|available|updated)(?:R|_r)eplicas=(?P<number>\d+)")
 
 
 def replicas_are_in_their_state(case: Case) -> str | None:
@@ -129,9 +132,26 @@ def replicas_are_in_their_state(case: Case) -> str | None:
     for said in _SO_MANY.finditer(case.claim.plain):
         if _IS_WHOLE.search(case.claim.plain[: said.start()]):
             continue
-        number = WORDS.get(said["number"].lower()) or float(said["number"])
+        number = _ONLY.get(said["number"].lower()) or float(said["number"])
         for state in {said["state"].lower(), (said["other"] or said["state"]).lower()}:
             own = {float(one["number"]) for one in now if one["state"] == state}
             if own and number not in own:
                 return f"{said[0]!r}: what it cites has another number {state}"
+    return None
+
+
+_WRITTEN_KEY = re.compile(r"(?<![\w.])(?P<key>[a-z]+(?:[A-Z_][A-Za-z]*)+)(?:=|: ?)(?P<value>[^\s,;]+)")
+
+
+def written_keys_have_their_value(case: Case) -> str | None:
+    """`A sizeLimit of 128Mi` of `sizeLimit=9Mi`: a key that the claim has letter by letter has its own value."""
+    known: dict[str, list[Quantity]] = {}
+    for match in (found for fact in case.held for found in _WRITTEN_KEY.finditer(fact.item.text)):
+        known.setdefault(match["key"], []).extend(quantities(match[0]))
+    for key, own in known.items():
+        behind = rf"(?<![\w.]){key}(?: (?:in|for|on) [\w-]+)?(?: (?:is|was|of|at|being|set to|with))* ?=? ?(?=\d)"
+        for match in re.finditer(behind, case.claim.plain) if own else ():
+            said = next((item for item in case.claim.quantities if item.start >= match.end()), None)
+            if said and said.start == match.end() and not any(one.value == said.value for one in own):
+                return f"{key} {said.text} does not stand so in what it cites"
     return None

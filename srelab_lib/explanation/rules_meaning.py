@@ -48,6 +48,7 @@ from srelab_lib.explanation.relations import (
     without_dropped,
 )
 from srelab_lib.explanation.rules_capacity import outgrows
+from srelab_lib.explanation.rules_denied import tells_what_is_contained
 from srelab_lib.explanation.rules_fields import LABELS, has_listed_member
 from srelab_lib.explanation.rules_substance import shared
 from srelab_lib.explanation.vocabulary import CONCEPTS
@@ -218,7 +219,7 @@ def outcome_agrees(case: Case) -> str | None:
     told = all(fact.item.kind in {"log", "event"} for fact in held) and not quoted(case.claim.plain)
     if (
         troubled
-        and not _counts_the_rest(case)
+        and not (_counts_the_rest(case) or tells_what_is_contained(case))
         and (only_succeeds(case.claim.spread, _stems_of(held)) or (told and _tells_of_nothing_bad(case.claim.spread)))
     ):
         return "it tells of a success, and what it cites tells of trouble only"

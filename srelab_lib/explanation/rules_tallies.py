@@ -8,9 +8,10 @@ from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.denial import denial_in
 from srelab_lib.explanation.derived import counted_parts, failed_of
 from srelab_lib.explanation.figures import quantities
+from srelab_lib.explanation.lexicon import SMALL
 from srelab_lib.explanation.passages import Passage
 from srelab_lib.explanation.quantities import Quantity
-from srelab_lib.explanation.words import clauses
+from srelab_lib.explanation.words import clauses, stem
 
 _TALLY = re.compile(r"(?<![\w.])(?P<key>[a-z]+)=(?P<count>\d+)(?![\w.])")
 _KINDS = (
@@ -96,3 +97,26 @@ def part_is_no_whole(case: Case) -> str | None:
         if wrong and not _is_whole_behind(wrong[0], clause):
             return f"{wrong[0].text} is the whole of which what it cites has a part"
     return None
+
+
+_OF_NODES = re.compile(r"\b0/(?P<all>\d+) nodes are available: (?P<reasons>.*?)(?:\. |preemption|$)")
+_REASON = re.compile(r"(?<![\d/])(?P<count>\d+) (?P<what>[^,\d]+)")
+_ALL_NODES = re.compile(r"\b(?:all|every|each)(?: of)?(?: the| its)?(?: \w+)? nodes?\b", re.IGNORECASE)
+
+
+def reasons_are_of_their_nodes(case: Case) -> str | None:
+    """`All 3 nodes were ruled out by taints`, where two were, and one by its labels."""
+    for clause in clauses(case.claim.plain):
+        said = Passage(clause, case.claim.hidden).stems
+        for told in (match for fact in case.held for match in _OF_NODES.finditer(fact.item.text)):
+            reasons = [(int(one["count"]), _stems_of(one["what"])) for one in _REASON.finditer(told["reasons"])]
+            meant = [
+                count for count, words in reasons if any(said & words - other for _, other in reasons if other != words)
+            ]
+            if 0 < sum(meant) < int(told["all"]) and _ALL_NODES.search(clause):
+                return f"it says so of all nodes, and what it cites of {sum(meant)}"
+    return None
+
+
+def _stems_of(text: str) -> frozenset[str]:
+    return Passage(text, frozenset()).stems - SMALL - {stem("node")}

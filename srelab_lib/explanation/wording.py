@@ -119,7 +119,7 @@ _FIGURES = tuple(
         (r"\ban? clean (?P<end>exit|shutdown|shut-down|termination|stop)\b", r"an \g<end> with code 0"),
         (r"\b(?P<first>first|earlier); (?=\w)", r"\g<first>, and "),
         (r"\ball but (?=\w+ed\b)", "nearly "),
-        (r"\bfrom no (?P<what>\w+)(?: at all)?\b", r"from 0 \g<what>"),
+        (r"\bfrom no (?P<what>(?!to\b)\w+)(?: at all)?\b", r"from 0 \g<what>"),
         (r"^(?P<what>[A-Z][\w' ]{3,40}): (?=(?:none|no|zero|nil|\d)\b)", r"\g<what> is "),
         (r"\bf(?:e|a)ll(?:s|ing|en)? over\b", "failed"),
         (

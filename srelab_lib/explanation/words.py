@@ -87,6 +87,14 @@ _REWRITTEN = (
     (re.compile(r"\bun(?:limited|restricted|bounded|capped)\b"), "without limit"),
     (re.compile(r"\b(?:do|did|does) not lack\b"), "has"),
     (re.compile(r"\b(?:do|did|does) not all (\w+) (?:alike|the same(?: way)?|in the same way)\b"), r"\1 differently"),
+    (re.compile(r"\bno ([a-z]+) (?:that|which) (?:is|are|was|were) (ready|available|healthy|running)\b"), r"no \2 \1"),
+    (re.compile(r"\b(?:completed|ended|finished|terminated) unsuccessfully\b"), "failed"),
+    (
+        re.compile(
+            r"\b(?:gr[eo]wn?|risen|rose|climbed|swollen|swelled|went|gone) (?:past|beyond|over) (its|the|their) limit\b"
+        ),
+        r"exceeded \1 limit",
+    ),
     (re.compile(r"\bno route (?=(?:failure|error)s?\b)"), "route "),
     (re.compile(r"\b(certificates?(?: [\w·]+){0,4}?) (?:(?:has|have|had) )?r[ua]n(?:s)? out\b(?! of)"), r"\1 expired"),
     (re.compile(r"\bcut off(?= by\b)"), "ended"),
