@@ -70,3 +70,23 @@ def test_a_drop_and_a_rise_of_a_metric_read_as_a_sentence() -> None:
 def test_the_estimate_counts_digits_punctuation_and_other_scripts_one_by_one() -> None:
     assert estimate_tokens("10") - estimate_tokens("") == 2
     assert estimate_tokens("日本") - estimate_tokens("") == 6
+
+
+def test_of_two_facts_of_which_one_says_all_that_the_other_says_the_fuller_one_stands() -> None:
+    short, full, apart = (
+        Fact(kind="status", object=WEB, text=text)
+        for text in (
+            "container=web ready=false",
+            "container=web state=running ready=false",
+            "phase=Running ready=false",
+        )
+    )
+    first = Finding(fault="dependency_down", object=WEB, summary="s", cause="c", facts=(short, apart))
+    other = Finding(
+        fault="readiness_probe_misconfigured", object=WEB, summary="s", cause="c", facts=(full,), strength=1
+    )
+    ranked = rank([first, other], ())
+    evidence = number(ranked, [])
+    assert [item.text for item in evidence.items] == [full.text, apart.text]
+    assert ids_of(ranked[0], evidence) == ("E1", "E2")
+    assert evidence.dropped == ()

@@ -158,12 +158,13 @@ def test_json_objects_on_one_line_are_records_of_their_own() -> None:
     assert messages(one + '{"cut') == [one + '{"cut']
 
 
-def holed(*, leap_seconds: int) -> str:
-    """A log of which the beginning and the newest lines were kept."""
+def holed(*, leap_seconds: int, pause_seconds: int = 0) -> str:
+    """A log of which the beginning and the newest lines were kept, and that paused a little before the hole."""
     line = "2026-01-01T00:{:02d}:{:02d}.5Z served request number {:04d} of a client\n"
-    head = "".join(line.format(0, i // 5, i) for i in range(300))
-    kept = head[: head.rfind("\n", 0, HEAD_BYTES) + 1]
-    began = kept.count("\n") // 5 + leap_seconds
+    lines = HEAD_BYTES // len(line.format(0, 0, 0))
+    seconds = [i // 5 + (pause_seconds if i > lines - 10 else 0) for i in range(lines)]
+    kept = "".join(line.format(second // 60, second % 60, i) for i, second in enumerate(seconds))
+    began = seconds[-1] + leap_seconds
     return kept + "".join(line.format((began + i // 5) // 60, (began + i // 5) % 60, 1000 + i) for i in range(900))
 
 
@@ -174,6 +175,7 @@ def test_a_hole_in_a_log_is_seen() -> None:
     assert text.split("\n")[place].endswith("number 1000 of a client")
     rows = table(ContainerLog(namespace="n", pod="p", container="c", previous=False, text=text))
     assert rows.loc[rows["after_hole"], "message"].tolist() == ["served request number 1000 of a client"]
+    assert hole_in(holed(leap_seconds=90, pause_seconds=8)) == place
     assert hole_in(holed(leap_seconds=1)) is None
     assert hole_in("") is None
     assert hole_in(text[HEAD_BYTES:]) is None

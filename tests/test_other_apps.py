@@ -242,3 +242,21 @@ def test_a_policy_that_lets_out_to_anyone_is_not_blamed() -> None:
     open_to_all = diagnose(replace(snapshot, tables={**snapshot.tables, "objects": objects}))
     assert is_policy.sum() == 1
     assert "network_policy_blocks" not in {one.fault for one in open_to_all.findings}
+
+
+def test_a_slow_leaf_below_layers_that_fell_over_is_named_for_its_change() -> None:
+    calm = altered("concierge", "changes", lambda df: ~df["text"].str.contains("RATE_SOURCE"))
+    assert calm.verdict.object != diagnosed("concierge").verdict.object == "Deployment/concierge/fx-feed"
+
+
+def test_who_only_repeats_an_answer_is_believed_where_nobody_says_it_in_its_own_words() -> None:
+    silent = altered("staywell", "logs", lambda df: ~df["object"].str.contains("/reservation|/postgres"))
+    told = {one.object for one in silent.findings if one.fault == "secret_rotated"}
+    assert told == {"Deployment/staywell/loadgen"}
+    assert diagnosed("staywell").verdict.object == "Deployment/staywell/reservation"
+
+
+def test_a_flag_that_callers_name_is_at_fault_only_where_it_was_changed() -> None:
+    calm = altered("innkeeper", "changes", lambda df: ~df["new"].astype(str).str.contains("maxmemory"))
+    assert "bad_deploy" not in {one.fault for one in calm.findings}
+    assert diagnosed("innkeeper").verdict.cause.startswith("maxmemory was altered in Deployment innkeeper/rate-cache")
