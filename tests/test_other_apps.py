@@ -259,4 +259,4 @@ def test_who_only_repeats_an_answer_is_believed_where_nobody_says_it_in_its_own_
 def test_a_flag_that_callers_name_is_at_fault_only_where_it_was_changed() -> None:
     calm = altered("innkeeper", "changes", lambda df: ~df["new"].astype(str).str.contains("maxmemory"))
     assert "bad_deploy" not in {one.fault for one in calm.findings}
-    assert diagnosed("innkeeper").verdict.cause.startswith("maxmemory was altered in Deployment innkeeper/rate-cache")
+    assert diagnosed("innkeeper").verdict.cause.startswith("in Deployment innkeeper/rate-cache maxmemory was altered")

@@ -60,7 +60,7 @@ def check_flag_of_called(s: Snapshot) -> Iterator[Finding]:
 
 def _cause(name: str, line: Row, row: Row) -> str:
     said = clipped(line["message"])
-    return f'{name} was altered in {spoken(row["object"])}, and since then it is told "{said}"'
+    return f'in {spoken(row["object"])} {name} was altered, and since then it is told "{said}"'
 
 
 def _told_of(

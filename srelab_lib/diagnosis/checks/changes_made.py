@@ -70,7 +70,7 @@ def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
             fault="bad_deploy",
             object=str(change["object"]),
             summary=f"{spoken(hit.object)} cannot read what {who} answers since that has another image",
-            cause=f'{change["text"]}, and {spoken(hit.object)} says "{says}"',
+            cause=f'since then {spoken(hit.object)} says "{says}"',
             facts=one_each([change_fact(change), *hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
             related=(hit.object,),
