@@ -45,6 +45,7 @@ PARTLY = (
     "claims_twentythird",
     "claims_twentyseventh",
     "claims_twentyeighth",
+    "claims_twentyninth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -60,6 +61,7 @@ KEPT_RATIO = {
     "claims_twentysecond": 0.9,
     "claims_twentythird": 0.9,
     "claims_twentyseventh": 0.9,
+    "claims_twentyninth": 0.85,
 }
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""

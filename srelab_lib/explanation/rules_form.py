@@ -69,7 +69,8 @@ def is_a_plain_statement(case: Case) -> str | None:
         if found and (what == "markup" or found[0].strip("`").rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
     text = _TOLD_ADVICE.sub(" ", case.claim.plain)
-    if any(not _is_told(match, facts) for match in _ADVICE.finditer(text)):
+    advice = (match for match in _ADVICE.finditer(text) if match[0].lower() not in case.names.objects)
+    if any(not _is_told(match, facts) for match in advice):
         return "it gives advice or an instruction, and states no fact"
     return None
 
