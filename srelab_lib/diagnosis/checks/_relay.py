@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 _ANSWER = re.compile(
-    r"https?://[^\s'\"]{1,200}\W.{0,40}?(?<![\d.:/])5\d\d(?!\d|[.:]\d| ?m?s\b)"
-    r"|\brpc error: code = (?:Internal|Unknown) desc = "
+    r"https?://[^\s'\"]{1,200}(?=[\s'\"])"
+    r"(?:[\W_]|(?:https?|status|code|an?|with|error|failed|was|is|got|gave|answer\w*|return\w*|repl\w+|respon\w+)(?![^\W_])"
+    r"|(?:1\.[01]|2\.0)(?= )){1,30}?5\d\d(?!\d|[.:]\d| ?m?s\b)"
+    r"|\brpc error: code = (?:Internal|Unknown) desc = ",
+    re.IGNORECASE,
 )
 """Who was asked and that it failed: `POST http://stock:8080/take: status 500`; what the other one said follows."""
 
