@@ -69,7 +69,7 @@ def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="bad_deploy",
             object=str(change["object"]),
-            summary=f"{spoken(hit.object)} cannot read what {who} answers since that has another image",
+            summary=f"{spoken(hit.object)} fails on what {who} answers since that has another image",
             cause=f'since then {spoken(hit.object)} says "{says}"',
             facts=one_each([change_fact(change), *hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,

@@ -47,6 +47,7 @@ _AT_ONCE = timedelta(seconds=60)
 """Between a server's last words and the first call that fails."""
 _LAST_LINES = 20
 _MARGINAL_RATIO = 0.05
+"""Below this share of its caller's errors a kind of failed call is not what it suffers from."""
 SLOW_SECONDS = 0.5
 """A dependency that answers the slowest twentieth of its calls faster than this keeps nobody waiting."""
 
@@ -141,7 +142,7 @@ def _shut_down(s: Snapshot, service: Service, calls: list[Failure]) -> list[Fact
 def _runs(s: Snapshot, ref: str) -> bool:
     """True for a workload whose containers run, and were not started again in the window."""
     own = [row for row in live_containers(s, "app", "sidecar") if row["object"] == ref]
-    return all(row["state"] == "running" and not in_window(s, row["last_finished_at"]) for row in own)
+    return bool(own) and all(row["state"] == "running" and not in_window(s, row["last_finished_at"]) for row in own)
 
 
 def _restarts(s: Snapshot, workload: Workload) -> list[Fact]:
