@@ -46,6 +46,7 @@ PARTLY = (
     "claims_twentyseventh",
     "claims_twentyeighth",
     "claims_twentyninth",
+    "claims_thirtieth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {

@@ -310,3 +310,92 @@ FORGE = EvidenceSet(
 def test_what_failed_what_is_a_unit_and_who_is_hurt(text: str, cited: list[str], status: str) -> None:
     judged = verify(text, cited, FORGE)
     assert judged.status == status, judged.reason
+
+
+GATES = EvidenceSet(
+    items=(
+        Evidence(
+            id="E1",
+            kind="log",
+            object="Pod/arena/turnstile-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text='level=error msg="lookup failed" seat=81 row=b after=0.15s (container=turnstile)',
+        ),
+        Evidence(
+            id="E2",
+            kind="status",
+            object="Node//rack-2",
+            time=TIME + timedelta(seconds=44),
+            text='condition=Ready status=Unknown message="Kubelet stopped posting node status."',
+        ),
+        Evidence(
+            id="E3",
+            kind="spec",
+            object="Deployment/arena/turnstile",
+            time=None,
+            text="container=turnstile readinessProbe.httpGet.port=8080 initialDelaySeconds=3 periodSeconds=5 "
+            "timeoutSeconds=2 failureThreshold=3",
+        ),
+        Evidence(
+            id="E4",
+            kind="status",
+            object="Pod/arena/seats-66c9f8d7b5-zx4lm",
+            time=TIME,
+            text='condition=PodScheduled reason=Unschedulable message="0/3 nodes are available: 1 node(s) had '
+            "untolerated taint(s), 2 node(s) didn't match pod anti-affinity rules.\"",
+        ),
+        Evidence(
+            id="E5",
+            kind="log",
+            object="Pod/arena/turnstile-5d5f9c8b7d-h8k2p",
+            time=TIME + timedelta(seconds=90),
+            text="sent=30 p95=0.4s (container=turnstile)",
+        ),
+        Evidence(
+            id="E6",
+            kind="log",
+            object="Pod/arena/turnstile-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="sent=31 p95=2.8s (container=turnstile)",
+        ),
+        Evidence(
+            id="E7",
+            kind="metric",
+            object="Deployment/arena/turnstile",
+            time=TIME,
+            text="error_ratio went from 0 to 0.79 ratio",
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "status"),
+    [
+        # a letter is one of its own thing
+        ("It was in row b that the lookup failed.", ["E1"], "kept"),
+        ("It was in row d that the lookup failed.", ["E1"], "struck"),
+        # what has stopped is not kept up
+        ("The kubelet of rack-2 quit posting its status.", ["E2"], "kept"),
+        ("The kubelet of rack-2 went on posting its status without a break.", ["E2"], "struck"),
+        # a long span between two facts stands however it is told
+        ("44 seconds into the trouble at turnstile, the kubelet of rack-2 stopped posting.", ["E1", "E2"], "kept"),
+        ("58 seconds into the trouble at turnstile, the kubelet of rack-2 stopped posting.", ["E1", "E2"], "struck"),
+        # the first delay is no period
+        ("turnstile is probed every 5 seconds.", ["E3"], "kept"),
+        ("turnstile is probed every 3 seconds.", ["E3"], "struck"),
+        # nodes are counted for their own reason
+        ("Anti-affinity rules kept seats off 2 nodes.", ["E4"], "kept"),
+        ("Anti-affinity rules kept seats off 3 nodes.", ["E4"], "struck"),
+        # a number fell from the one that is told before it
+        ("The p95 of turnstile was 2.8 s and had dropped to 0.4 s 90 seconds later.", ["E5", "E6"], "kept"),
+        ("The p95 of turnstile was 2.8 s and had risen to 0.4 s 90 seconds later.", ["E5", "E6"], "struck"),
+        # what is had is not denied in any word for having
+        ("turnstile does not have a readiness probe.", ["E3"], "struck"),
+        ("The error ratio of turnstile did not go up.", ["E7"], "struck"),
+        ("The error ratio of turnstile went up.", ["E7"], "kept"),
+    ],
+)
+def test_whose_number_it_is_and_what_goes_on(text: str, cited: list[str], status: str) -> None:
+    judged = verify(text, cited, GATES)
+    assert judged.status == status, judged.reason

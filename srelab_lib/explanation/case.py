@@ -18,6 +18,8 @@ from srelab_lib.explanation.words import clauses
 from srelab_lib.model import EvidenceSet
 
 _NUMBERED = re.compile(r"\b(?P<noun>[a-z]{3,})s (?P<one>\d+) and (?P<other>\d+)\b", re.IGNORECASE)
+_BESIDE = re.compile(r"\b(?:lin(?:es?|ed|ing) up|coincid\w+|tall(?:y|ies|ied)|correlat\w+) (?:\w+ )?with\b")
+"""`The time-out of one lines up with the 500 of the other`: each side is said of its own."""
 WORDS_OF_A_CLAUSE = 3
 """What is left between causes and effects says something of its own from here on; less is what links them."""
 
@@ -63,7 +65,7 @@ class Case:
             rest = rest.replace(piece, "; ")
         parts = [clause for piece in pieces for clause in clauses(piece)]
         parts += [clause for clause in clauses(rest) if len(clause.split()) >= WORDS_OF_A_CLAUSE]
-        return [Passage(clause, self.names.peculiar) for clause in parts]
+        return [Passage(side, self.names.peculiar) for clause in parts for side in _BESIDE.split(clause)]
 
     @cached_property
     def concepts(self) -> list[Concept]:

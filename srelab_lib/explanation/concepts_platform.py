@@ -165,7 +165,7 @@ PLATFORM: tuple[Concept, ...] = (
         r"\bthere (?:is|are|was|were) no\b(?! (?:retry|retries|second|further|more|other|need|doubt|sign)\b)|"
         r"no longer (?:there|present|set|defined|exists?)\b|"
         r"\bexists?\b|\bexisting\b|\bis (?:among|one of) (?:the|its) services\b|"
-        r"(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|"
+        r"(?<!replicas are )(?<!pods are )\bmissing\b|\bmisses\b(?! (?:in a row|are|is|mark|make|render|turn|"
         r"within)\b)|\babsent\b|"
         r"\babsence\b|\bundefined\b|\bunset\b|\black(?:s|ed|ing)?\b|\bnonexistent\b|"
         r"\bnon existent\b|(?:not|never|been|be|was|is|were|are) (?:found|set|defined|present|provided|"
@@ -207,7 +207,9 @@ PLATFORM: tuple[Concept, ...] = (
     # scheduling
     state(
         "it is scheduled",
-        r"\b(?:un)?schedul(?:e|es|ed|able|ing)\b|\bplaced? (?:on|onto)\b|\bfit(?:s|ted)? (?:on|onto|"
+        r"\b(?:un)?schedul(?:e|es|ed|able|ing)\b"
+        r"(?! (?:change|rule|constraint|setting|edit|requirement)s?\b)|"
+        r"\bplaced? (?:on|onto)\b|\bfit(?:s|ted)? (?:on|onto|"
         r"(?:any|the|a|one) (?:\w+ )?nodes?)\b",
         r"successfully assigned|pod ?scheduled\W{0,2}true|(?:is|was|were|are) scheduled",
         r"fail\w* ?scheduling|unschedulable|nodes are available|not be scheduled|"

@@ -78,12 +78,19 @@ _DEPENDS = re.compile(
 )
 """What follows a state that holds on a condition."""
 _COUNTS_AS = re.compile(r"\b(?:counts? as|deemed|considered|regarded as|marked(?: as)?) $")
+_WOULD_MAKE = re.compile(
+    r"\b(?:misses|failures|strikes|fail(?:s|ed \w+)|time ?outs|errors) (?:in a row |running )?"
+    r"(?:would |will )?(?:mark|make|render|turn|declare|take|set) [\w·]+ (?:as |to be )?$"
+)
+"""`Three misses mark it unready`: what a probe provides for."""
 _DENIAL = re.compile(r"\b(?:not|no|never|none|nothing|neither|without)\b")
 _DENIED_WORD = re.compile(
     r"\b(?:instead of|rather than) (?P<avoided>[a-z]+ing)\b|"
-    r"\b(?:not|never|no longer)(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
+    r"\b(?:not|never|no longer)(?! (?:have|get|use|carry) (?:any|an?) )"
+    r"(?: (?:be|been|being|have|yet|even|any|ever|actually|currently|once|get|got|still|"
     r"a|an|the|to))* (?P<done>(?!an?\b)[a-z]+)|"
-    r"\b(?:no|without|not an?|lacks?)(?: (?:any|a|an|single|such|more|further|other|its|the))* "
+    r"\b(?:no|without|not(?: have)? an?|not (?:have|get|use|carry) any|lacks?)"
+    r"(?: (?:any|a|an|single|such|more|further|other|its|the))* "
     r"(?P<named>(?!longer\b)[a-z]+(?: (?!(?:the|an?|its|left|is|are|was|were|has|have|"
     r"had|can|could|at|in|on|of|for|to|from|behind|"
     r"when|and|or|by|with|it|that|which|anymore|any)\b)[a-z]+){0,2})"
@@ -114,6 +121,8 @@ def _sign(concept: Concept, text: str, match: re.Match[str]) -> bool | None:
     before, after = clause_at(text, match.start(), match.end())
     near_before, near_after = _near(before, last=True), _near(after, last=False)
     if _COUNTS_AS.search(text[: match.start()]) and _DEPENDS.match(text[match.end() :]):
+        return None
+    if _WOULD_MAKE.search(text[: match.start()]):
         return None
     if denies_itself(match[0]):
         return _inherent_sign(match[0], after, denied)

@@ -107,12 +107,16 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 
 def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
-    """How long it was from one fact to another, where the claim asks for it."""
-    if not _LATER.search(claim.plain):
-        return []
-    told = between([*times_of(held), *_told_times(held)])
+    """How long it was from one fact to another; of short spans, and of times told in a fact, where it is asked for."""
+    asked = _LATER.search(claim.plain) is not None
+    own = between(times_of(held))
     # A line may tell of its own time, some milliseconds before it was taken down.
-    return [*between(times_of(held)), *(span for span in told if span.value >= 1)]
+    told = between([*times_of(held), *_told_times(held)]) if asked else []
+    return [*(span for span in own if asked or span.value >= _LONG_SECONDS), *(one for one in told if one.value >= 1)]
+
+
+_LONG_SECONDS = 20.0
+"""A span from here on is hardly another number of the claim by chance."""
 
 
 def _told_times(held: Sequence[Held]) -> list[datetime]:

@@ -39,6 +39,7 @@ from srelab_lib.explanation import rules_attribution as attribution
 from srelab_lib.explanation import rules_capacity as capacity
 from srelab_lib.explanation import rules_changes as changes
 from srelab_lib.explanation import rules_denied as denied
+from srelab_lib.explanation import rules_directions as moves
 from srelab_lib.explanation import rules_fields as fields
 from srelab_lib.explanation import rules_form as form
 from srelab_lib.explanation import rules_keys as keys
@@ -98,6 +99,7 @@ RULES: tuple[Rule, ...] = (
     tallies.reasons_are_of_their_nodes,
     keys.numbers_are_of_their_key,
     keys.written_keys_have_their_value,
+    keys.letters_are_of_their_thing,
     keys.bounds_are_bounds,
     keys.replicas_are_in_their_state,
     capacity.fits_where_there_is_room,
@@ -109,6 +111,7 @@ RULES: tuple[Rule, ...] = (
     meaning.denials_stand_in_facts,
     meaning.denies_what_is_so,
     denied.changed_is_not_left,
+    denied.stopped_is_not_kept_up,
     denied.help_is_had,
     denied.stated_is_not_denied,
     denied.able_was_done,
@@ -128,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     fields.members_are_listed,
     fields.names_stand_whole,
     meaning.outcome_agrees,
-    meaning.direction_agrees,
+    moves.direction_agrees,
     meaning.ruled_out_is_later,
     meaning.cause_comes_first,
     substance.says_something_held,

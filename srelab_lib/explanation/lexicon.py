@@ -7,7 +7,7 @@ from srelab_lib.explanation.words import stem, word_set
 ACRONYMS = word_set(
     """
     oom dns tls ssl http https cpu cpus ram api apis json url urls utc rbac pvc pvcs pv hpa pdb tcp udp ip ips
-    io id ids req reqs qos crd
+    cd io id ids req reqs qos crd
     sre ok vs db sql ui os ttl env ns p50 p90 p95 p99 5xx 4xx i/o and/or n/a mib gib kib mb gb
     kb ms rps qps i.e e.g etc 24/7 wsgi k8s x509 sigkill sigterm cgroup cgroups c1 c2 c3 c4 c5 c6 c7 c8
     """

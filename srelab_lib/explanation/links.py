@@ -88,7 +88,9 @@ _TEMPORAL = re.compile(
 )
 _LINK = re.compile(
     rf"(?:\b|(?=[,;]))(?:(?P<effect_first>{_EFFECT_FIRST})|(?P<cause_first>{_CAUSE_FIRST}))(?![\w-])|"
-    rf"(?P<as>^as(?= (?:the|its|there|no|nobody|nothing|an?) )|^(?:having|lacking)(?= )|^with(?= (?:no|0|zero|none) ))|"
+    r"(?P<as>^as(?= (?:(?:the|its|there|no|nobody|nothing|an?) |"
+    r"[\w·-]+ (?:is|was|were|are|has|had|can|could|did|does) ))|"
+    r"^(?:having|lacking)(?= )|^with(?= (?:no|0|zero|none) ))|"
     rf"\bso (?:\w+ )that\b",
     re.IGNORECASE,
 )

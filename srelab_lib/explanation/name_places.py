@@ -50,6 +50,7 @@ _FOLLOWING = word_set(
     set budget spec environment command commands definition log logs label labels selector selectors side end port
     went came fell rose grew moved sets uses asks runs gives wants needs declares requests mounts reads
     account accounts discovery mesh backend backends sidecar sidecars
+    write edit
     creation deletion termination replacement eviction connection communication selection configuration definition
     specification description annotation version condition environment resolution rotation migration allocation
     execution completion interruption initialization admission validation authentication authorization

@@ -200,7 +200,7 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], names: Nam
     begins = [(leading["word"], False)] if leading else []
     for word, is_name in (*begins, *named_words(_NO_SERVICE.sub(" ", claim.spread))):
         known = word in spaces or stem(word) in stems | SMALL or f"{word}server" in facts.lower()
-        if known or word in MODIFIERS | ACRONYMS:
+        if known or word in MODIFIERS | ACRONYMS or _is_product(word, facts):
             continue
         if is_name and not _happens(word):
             return word
@@ -237,7 +237,7 @@ def _happens(word: str) -> bool:
 
 
 _NO_SERVICE = re.compile(
-    r"\b(?:no|any|its|ready|healthy)(?: ready| healthy)? backends?\b|\bbackends? \d+\b|"
+    r"(?<=\bto )queue\b|\b(?:no|any|its|ready|healthy)(?: ready| healthy)? backends?\b|\bbackends? \d+\b|"
     r"\b(?:bad gateway|gateway time ?outs?)\b"
 )
 """Where these words name no service."""

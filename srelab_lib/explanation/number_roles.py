@@ -63,7 +63,8 @@ _ROLES = (
             r"earlier|usual)\b"
         ),
     ),
-    ("period", r"\bperiod\w*\W{0,3}(?:\w+ ){0,2}$|\bevery $", r"^ period\b"),
+    ("period", r"\bperiod\w*(?: seconds)?\W{0,3}(?:\w+ ){0,2}$|\bevery $", r"^ period\b"),
+    ("delay", r"\binitial delay(?: seconds)?\W{0,3}(?:\w+ ){0,2}$", r"^ (?:initial |start(?:ing|up)? )delay\b"),
 )
 _ROLE_PATTERNS = tuple((name, re.compile(before, re.I), re.compile(after, re.I)) for name, before, after in _ROLES)
 _KEY_FOLLOWS = re.compile(r"\s*[\w.]+\s*[=:]")

@@ -28,7 +28,9 @@ _DECLINED = (
     r"illegal|beyond|above|over\b|past\b|more than|less than|low on|short|full\b|fill|limit(?:ed|ing)\b|"
     r"pushed off|displac|preempt|taint|back(?:s|ed|ing)? off|backs? away|restrict|capped|locked|miss|vanish|disappear|"
     r"instead|at most|timing out|rather than|despite|although|though|too\b|signal|sigkill|sigterm|leak|"
-    r"in vain|used up|bl(?:own|ew)\b|overr[au]n|backlog|"
+    r"in vain|used up|ke(?:eps?|pt|eping) [\w·-]+ (?:off|out|away|from)\b|"
+    r"r[au]n(?:s|ning)? into|expect(?:s|ed)? (?:an? |the |its )?(?:[\w·-]+ ){1,2}(?:called|named)|"
+    r"bl(?:own|ew)\b|overr[au]n|backlog|"
     r"reset|f[ae]ll(?:s|ing)? through|un(?!der|til|less|ique|it|iform|load)\w{4,}|"
     r"in(?:correct|complete|adequate|valid|sufficient|compatible)|mis\w{4,}|clos(?:e|es|ed|ing) (?:\w+ )?connections?|"
     r"connections? (?:was |were |being )?closed|prematur"
@@ -96,11 +98,18 @@ def tells_no_trouble(claim: str) -> bool:
     return not is_troubled(claim) and _ATTEMPTED.search(claim) is None
 
 
+_MEANWHILE = re.compile(
+    r"\bwhile (?:(?:it|they) )?(?:(?:was|were) )?(?:serv|handl|process|read|answer|work|fetch|load)\w*", re.IGNORECASE
+)
+"""When it was, and no success: `closed the connection while it served GET /`."""
+
+
 def only_succeeds(claim: str, known: frozenset[str] = frozenset()) -> bool:
     """True when a claim's spread text, or what it concedes (`although ...`), tells of success and of no trouble.
 
     What is conceded in words whose stems are all `known` (those of the facts) goes beyond nothing.
     """
+    claim = _MEANWHILE.sub("during", claim)
     conceded = [match["part"] for match in _CONCEDED.finditer(claim)]
     beyond = [part for part in conceded if {stem(word) for word in words(part)} - known - SMALL]
     parts = [claim, *beyond, _CONCEDED.sub(" ", claim)]

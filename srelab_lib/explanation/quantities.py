@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+EXACT = 1e-9
+"""What floating point numbers lose."""
 WHOLE_GAP = 0.002
 """How near to a whole a share must be that a bare 1 stands for."""
 TIMES_STEP_SECONDS = 1.0
@@ -119,14 +121,14 @@ def _equal(claimed: Quantity, held: Quantity) -> bool:
     size = abs(held.value)
     if claimed.manner == "not":
         return gap > 0
-    if gap <= 1e-9 * max(1.0, size):
+    if gap <= EXACT * max(1.0, size):
         return True
     if claimed.manner == "over":
         return claimed.value < held.value <= 1.3 * claimed.value
     if claimed.manner == "under":
         least = UNDER_SPAN_RATIO if held.base == "span" else UNDER_RATIO
         least = 0.0 if held.base == "span" and claimed.value <= SHORT_SECONDS else least
-        return least * claimed.value <= held.value < claimed.value
+        return least * claimed.value <= held.value + EXACT and held.value < claimed.value
     if claimed.manner == "within" and held.base == "span":
         return UNDER_SPAN_RATIO * claimed.value <= held.value < claimed.value + TIMES_STEP_SECONDS
     if (

@@ -19,7 +19,8 @@ _UP = re.compile(
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
     r"\bmore (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"\bswell\w*|\bswoll?en\b|"
-    r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|\bwent up\b|\bgoes up\b|\bworsen\w*|\bshot up\b"
+    r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|"
+    r"\b(?:went|goes|go|gone|going) up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b"

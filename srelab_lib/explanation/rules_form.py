@@ -12,8 +12,7 @@ from srelab_lib.explanation.lexicon import SERVICE_NOUNS
 from srelab_lib.explanation.naming import stands, tokens, unknown_name
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions, workload_of
-from srelab_lib.explanation.quantities import unsupported
-from srelab_lib.explanation.rules_numbers import held_quantities
+from srelab_lib.explanation.rules_numbers import beyond, held_quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.model import split_ref
 
@@ -106,7 +105,7 @@ def concerns_its_object(case: Case) -> str | None:
             for concept in events
         )
         numbers = [*held_quantities(case, near), *spans(case.claim, case.held)]
-        if elsewhere or unsupported(part.quantities, numbers):
+        if elsewhere or beyond(part.quantities, numbers, case):
             return f"what it says of {named}, its facts say of something else"
     return None
 
@@ -150,12 +149,18 @@ _KIND = (
 )
 
 
+_APPLIES = re.compile(r"\bapplication|\bargo", re.IGNORECASE)
+
+
 def kinds_are_right(case: Case) -> str | None:
     """`Service web`: a fact is of a Service, where facts are of other objects of that name; `cache` names one."""
     for match in re.finditer(rf"\b{_KIND} (?P<name>[a-z]+)(?![\w.-])", case.claim.plain):
         alone = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
         if match["name"] in SERVICE_NOUNS and not any(alone.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
+    for application in re.findall(r"\bApplication ([a-z][\w-]*)", case.claim.plain):
+        if not any(fact.item.object.endswith(f"/{application}") or _APPLIES.search(fact.plain) for fact in case.held):
+            return f"it says Application {application}, and what it cites does not"
     for name in case.names.objects:
         own = [fact for fact in case.held if workload_of(fact.item.object) == name and "/" in fact.item.object]
         if not own:

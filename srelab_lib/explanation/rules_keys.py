@@ -140,6 +140,21 @@ def replicas_are_in_their_state(case: Case) -> str | None:
     return None
 
 
+_LETTERED = re.compile(r"(?<![\w-])(?P<key>[a-z]{3,})[= ](?P<letter>[a-z])(?![\w'-])", re.IGNORECASE)
+
+
+def letters_are_of_their_thing(case: Case) -> str | None:
+    """`Gate c` of `gate=a`."""
+    own: dict[str, set[str]] = {}
+    for match in (found for fact in case.held for found in _LETTERED.finditer(fact.item.text) if "=" in found[0]):
+        own.setdefault(match["key"].lower(), set()).add(match["letter"].lower())
+    for match in _LETTERED.finditer(case.claim.plain):
+        letters = own.get(match["key"].lower(), set())
+        if letters and match["letter"].lower() not in letters | {"a"}:
+            return f"{match[0]} does not stand so in what it cites"
+    return None
+
+
 _WRITTEN_KEY = re.compile(r"(?<![\w.])(?P<key>[a-z]+(?:[A-Z_][A-Za-z]*)+)(?:=|: ?)(?P<value>[^\s,;]+)")
 
 

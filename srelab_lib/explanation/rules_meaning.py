@@ -17,14 +17,13 @@ from srelab_lib.explanation.denial import (
     is_contrast,
     signs,
 )
-from srelab_lib.explanation.derived import counted_parts, following, rest_of
+from srelab_lib.explanation.derived import counted_parts, rest_of
 from srelab_lib.explanation.disclaimers import disclaimers, is_ruled_out_by_dates
 from srelab_lib.explanation.fact_signs import TROUBLES, held_signs, is_ruled_out, likely_signs
-from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import GENERIC, SMALL
 from srelab_lib.explanation.naming import quoted, stands
 from srelab_lib.explanation.order import misordered, reason_of_change
-from srelab_lib.explanation.passages import Held, Passage, concerning, mentions
+from srelab_lib.explanation.passages import Held, Passage, concerning, mentions, times_of
 from srelab_lib.explanation.polarity import (
     POLICY,
     is_adverse,
@@ -36,16 +35,8 @@ from srelab_lib.explanation.polarity import (
 from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.relations import (
     FORMERLY,
-    NAMED_MOVE,
-    denied_directions,
     directions,
-    held_directions,
-    mistaken_version_move,
-    reversed_step,
-    stays_as_it_was,
     steps,
-    without_amounts,
-    without_dropped,
 )
 from srelab_lib.explanation.rules_capacity import outgrows
 from srelab_lib.explanation.rules_denied import tells_what_is_contained
@@ -76,11 +67,20 @@ def _is_known(concept: Concept, case: Case) -> bool:
         return True
     if concept.is_denial and _is_part_kept(concept, case):
         return True
+    if concept.name == "changed" and _CHANGES.search(case.claim.spread) and len(set(times_of(case.held))) > 1:
+        return True
     if any(
         concept.said.fullmatch(name) and mentions(name, fact.plain) for name in case.names.objects for fact in case.held
     ):
         return True
     return concept.name in TROUBLES and any(is_adverse(fact.item_spread) for fact in case.held)
+
+
+_CHANGES = re.compile(
+    r"\b(?:symptoms?|errors?|messages?|answers?|responses?|behaviou?r|failures?|complaints?)\b[^.;]{0,30}?\b"
+    r"(?:changed|switched|turned)\b"
+)
+"""`The symptom changed`: the facts show it by what each of them has."""
 
 
 def _is_part_kept(concept: Concept, case: Case) -> bool:
@@ -313,65 +313,6 @@ def _has(word: str, field: str) -> bool:
         return True
     things = [one for one in CONCEPTS if one.kind == "topic" and one.said.fullmatch(word)]
     return any(one.held.search(field) for one in things if one.stage == DECLARED or one.name == "latency")
-
-
-def direction_agrees(case: Case) -> str | None:
-    """It has what rose, fell, came or went as the facts have it."""
-    still = stays_as_it_was(case.claim, case.held)
-    if still:
-        return f"it says {still!r} of what its facts have ended"
-    version = mistaken_version_move(case.claim, case.held)
-    if version:
-        return f"it says {version!r}, and the versions in what it cites moved the other way"
-    step = reversed_step(case.claim, case.held)
-    if step is not None:
-        return f"the facts have {step[0]} as the old and {step[1]} as the new value"
-    named = {name for match in NAMED_MOVE.finditer(case.claim.spread) for name in directions(match[0])}
-    if named and not named <= set().union(*(held_directions(fact) for fact in case.held)):
-        return f"it says that something {sorted(named)[0]}, and its facts say otherwise"
-    for part in case.parts:
-        said = directions(NAMED_MOVE.sub(" ", part.spread))
-        whole = case.claim if len(case.parts) == 1 else part
-        held = _directions_near(part, case.held) | _directions_between(whole, case.held) if said else set()
-        said = without_amounts(without_dropped(said, part.spread, held), case.claim.spread, held)
-        denied = denied_directions(part.spread) & _directions_near(part, case.held)
-        if denied:
-            return f"it denies that something {sorted(denied)[0]}, and its facts say so"
-        if said and not held:
-            return f"it says that something {sorted(said)[0]}, and what it cites does not"
-        if not said <= held:
-            return f"it says that something {sorted(said - held)[0]}, and its facts say otherwise"
-    return None
-
-
-def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
-    """Directions of the facts that a part speaks of: those with its numbers, else those with most of its words."""
-    known = [(fact, held_directions(fact)) for fact in held]
-    moved = [(fact, found) for fact, found in known if found]
-    numbered = [found for fact, found in moved if part.quantities and not unsupported(part.quantities, fact.quantities)]
-    most = max((len((fact.stems & part.stems) - SMALL) for fact, _ in moved), default=0)
-    nearest = numbered or [found for fact, found in moved if len((fact.stems & part.stems) - SMALL) == most]
-    return set().union(*nearest)
-
-
-_AT_CLOCK = re.compile(r" (?:at )?\(?\d\d:\d\d(?::\d\d)?\)?(?= to\b)")
-_COUNTED = re.compile(r"(?<=\d) [a-z]{4,}(?= to \d)")
-"""`From 41 messages to 129`."""
-
-
-def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
-    """Where something went from one fact to a later one: the excess was 0.108, then 0.392."""
-    found: set[str] = set()
-    dated = sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
-    dateless = _AT_CLOCK.sub("", part.plain)
-    moved = [*steps(dateless), *(steps(_COUNTED.sub("", dateless)) if _COUNTED.search(dateless) else ())]
-    known = [[*fact.quantities, *following(part, [fact])] for fact in dated] if moved else []
-    for old, new in ((quantities(old), quantities(new)) for old, new in moved):
-        first = [place for place, numbers in enumerate(known) if old and not unsupported(old, numbers)]
-        last = [place for place, numbers in enumerate(known) if new and not unsupported(new, numbers)]
-        if first and last and min(first) < max(last):
-            found.add("rose" if new[0].value > old[0].value else "fell")
-    return found
 
 
 def ruled_out_is_later(case: Case) -> str | None:

@@ -14,9 +14,13 @@ from srelab_lib.explanation.quantities import Quantity, unsupported
 
 def numbers_stand_in_facts(case: Case) -> str | None:
     """Every number stands in the facts, in its unit and role."""
-    wrong = unsupported(case.claim.quantities, held_quantities(case, case.held))
-    wrong = [item for item in wrong if not (_names(item, case) or _is_part_of_path(item, case))]
+    wrong = beyond(case.claim.quantities, held_quantities(case, case.held), case)
     return f"{wrong[0].text} does not stand so in what it cites" if wrong else None
+
+
+def beyond(claimed: Sequence[Quantity], held: Sequence[Quantity], case: Case) -> list[Quantity]:
+    """Those that none of the held ones equals, and that are no part of a name or path of the facts."""
+    return [item for item in unsupported(claimed, held) if not (_names(item, case) or _is_part_of_path(item, case))]
 
 
 _NAME_DIGITS = 3

@@ -113,9 +113,15 @@ def reasons_are_of_their_nodes(case: Case) -> str | None:
             meant = [
                 count for count, words in reasons if any(said & words - other for _, other in reasons if other != words)
             ]
-            if 0 < sum(meant) < int(told["all"]) and _ALL_NODES.search(clause):
+            if 0 < sum(meant) < int(told["all"]) and (_ALL_NODES.search(clause) or _counts_all(clause, told)):
                 return f"it says so of all nodes, and what it cites of {sum(meant)}"
     return None
+
+
+def _counts_all(clause: str, told: re.Match[str]) -> bool:
+    """`Ruled out 3 nodes`, but not `2 of the 3 nodes`, nor `0 of 3 nodes`."""
+    nodes = [item for item in quantities(clause) if "nodes" in item.roles and not _is_whole_behind(item, clause)]
+    return [item.text for item in nodes] == [told["all"]]
 
 
 def _stems_of(text: str) -> frozenset[str]:
