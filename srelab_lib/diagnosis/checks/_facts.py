@@ -90,6 +90,7 @@ def live_containers(s: Snapshot, *kinds: str) -> list[Row]:
     return [row for row in of_namespace(s, "containers") if row["pod"] in names and (not kinds or row["kind"] in kinds)]
 
 
+@once
 def events(s: Snapshot, *reasons: str, message: str = "") -> list[Row]:
     """Events of the namespace and of nodes, oldest first.
 
@@ -139,6 +140,7 @@ def _found(column: pd.Series[Any], pattern: str) -> pd.Series[Any]:
                      index=column.index, dtype=bool)  # fmt: skip
 
 
+@once
 def raw_objects(s: Snapshot, kind: str, *, namespace: str | None = None) -> dict[str, dict[str, Any]]:
     """Objects of one kind as the API gave them, by name. `namespace`: the one under analysis unless named."""
     df = s["objects"]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from srelab_lib.diagnosis.checks._facts import Row, grouped, in_window, live_containers, log_fact, one_each, rows
 from srelab_lib.diagnosis.checks._once import once
@@ -178,22 +179,28 @@ def hits(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> list[
 
 def by_workload(s: Snapshot, lines: Iterable[Row]) -> list[Hits]:
     """Lines grouped by workload and set against the whole log of it."""
-    logs = s["logs"]
     found = []
     for ref, group in grouped(lines).items():
-        own = logs[(logs["object"] == ref) & logs["time"].notna()]
-        holes = tuple(row["time"] for row in rows(own[own["after_hole"]]))
-        found.append(
-            Hits(
-                object=ref,
-                lines=tuple(last_episode(group, holes)),
-                log_start=_log_starts(s)[ref],
-                log_end=own["time"].max().to_pydatetime(warn=False),
-                log_lines=len(own),
-                holes=holes,
-            )
-        )
+        log = _log_of(s, ref)
+        found.append(Hits(object=ref, lines=tuple(last_episode(group, log.holes)), **log._asdict()))
     return found
+
+
+class _Log(NamedTuple):
+    """The whole log of a workload: `log_start`, `log_end` and `holes` as `Hits` has them."""
+
+    log_start: datetime
+    log_end: datetime
+    log_lines: int
+    holes: tuple[datetime, ...]
+
+
+@once
+def _log_of(s: Snapshot, ref: str) -> _Log:
+    logs = s["logs"]
+    own = logs[(logs["object"] == ref) & logs["time"].notna()]
+    holes = tuple(row["time"] for row in rows(own[own["after_hole"]]))
+    return _Log(_log_starts(s)[ref], own["time"].max().to_pydatetime(warn=False), len(own), holes)
 
 
 @once

@@ -35,6 +35,7 @@ RUNS_WELL = timedelta(seconds=90)
 _STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
 
 
+@once
 def symptoms(s: Snapshot, ref: str) -> tuple[Fact, ...]:
     """Facts that a workload is unwell: not ready, restarted, failing its users. Empty when nothing says so."""
     return (
@@ -68,6 +69,7 @@ def _has_started(s: Snapshot, started_at: datetime | None) -> bool:
     return started_at is None or s.window.end - started_at > STARTING
 
 
+@once
 def onsets_of(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> list[dict[str, Any]]:
     """Change points of a workload's signals in one direction, earliest first."""
     df = s["onsets"]
@@ -118,12 +120,14 @@ def access_statuses(s: Snapshot, ref: str) -> pd.Series[int]:
     return statuses[statuses > 0]
 
 
+@once
 def samples(s: Snapshot, ref: str, signal: str) -> pd.DataFrame:
     """Samples of one signal of one workload, oldest first."""
     df = s["metrics"]
     return df[(df["object"] == ref) & (df["signal"] == signal) & df["value"].notna()].sort_values("time", kind="stable")
 
 
+@once
 def users_are_fine(s: Snapshot, ref: str) -> bool:
     """True when metrics show that the workload has served its users well up to the window's end."""
     third = _last_third(s)
