@@ -365,6 +365,34 @@ GATES = EvidenceSet(
             time=TIME,
             text="error_ratio went from 0 to 0.79 ratio",
         ),
+        Evidence(
+            id="E8",
+            kind="log",
+            object="Pod/arena/turnstile-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="GET /seats answered after 44ms (container=turnstile)",
+        ),
+        Evidence(
+            id="E9",
+            kind="log",
+            object="Pod/arena/turnstile-5d5f9c8b7d-h8k2p",
+            time=TIME,
+            text="GET /rows answered after 1800ms (container=turnstile)",
+        ),
+        Evidence(
+            id="E10",
+            kind="status",
+            object="Application/argocd/arena",
+            time=None,
+            text='message="error when patching: Deployment.apps "seats" is invalid: field is immutable"',
+        ),
+        Evidence(
+            id="E11",
+            kind="change",
+            object="Application/argocd/arena",
+            time=TIME,
+            text="Argo CD could not roll out commit 40a7bfc503: more seats (commit 40a7bfc)",
+        ),
     )
 )
 
@@ -390,6 +418,18 @@ GATES = EvidenceSet(
         # a number fell from the one that is told before it
         ("The p95 of turnstile was 2.8 s and had dropped to 0.4 s 90 seconds later.", ["E5", "E6"], "kept"),
         ("The p95 of turnstile was 2.8 s and had risen to 0.4 s 90 seconds later.", ["E5", "E6"], "struck"),
+        # who was asked, and how long it took, are of one line
+        ("turnstile answered /seats after 44 ms.", ["E8", "E9"], "kept"),
+        ("turnstile answered /seats after 1800 ms.", ["E8", "E9"], "struck"),
+        # a kind that a fact gives a name is no other kind
+        ("The patch of Deployment seats failed.", ["E10"], "kept"),
+        ("The patch of Service seats failed.", ["E10"], "struck"),
+        ("Deployment arena is not what was patched.", ["E10"], "struck"),
+        # what becomes of a node comes before its pods
+        ("Since rack-2 is not ready, the lookups of turnstile fail.", ["E1", "E2"], "kept"),
+        ("Because turnstile fails its requests, rack-2 is not ready.", ["E7", "E2"], "struck"),
+        # a commit's digits are no status
+        ("The commit 40a7bfc503 was rolled out successfully.", ["E11"], "struck"),
         # what is had is not denied in any word for having
         ("turnstile does not have a readiness probe.", ["E3"], "struck"),
         ("The error ratio of turnstile did not go up.", ["E7"], "struck"),

@@ -10,7 +10,8 @@ from srelab_lib.explanation.passages import Passage
 from srelab_lib.explanation.vocabulary import CONCEPTS
 
 _ABSENT = re.compile(
-    r"(?P<name>[A-Za-z][\w.-]*\w) (?:(?:is|are|was)(?: not|n't) (?:among|one of|part of|in|listed|on)\b|"
+    r"(?P<name>[A-Za-z][\w.-]*\w)(?:'s (?:label|name|address|port))? "
+    r"(?:(?:is|are|was)(?: not|n't)(?: (?:named|mentioned|found))? (?:among|one of|part of|in|listed|on)\b|"
     r"(?:is|are|was) (?:missing|absent|lacking)(?: from\b|(?=[.,;]|$))|appears? nowhere)"
 )
 

@@ -17,7 +17,9 @@ from srelab_lib.explanation.vocabulary import CONCEPTS
 from srelab_lib.explanation.words import clauses
 from srelab_lib.model import EvidenceSet
 
-_NUMBERED = re.compile(r"\b(?P<noun>[a-z]{3,})s (?P<one>\d+) and (?P<other>\d+)\b", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\b(?P<noun>[a-z]{3,})s (?P<one>\d+)(?P<between>(?:, \d+)*),? and (?P<other>\d+)\b", re.IGNORECASE
+)
 _BESIDE = re.compile(r"\b(?:lin(?:es?|ed|ing) up|coincid\w+|tall(?:y|ies|ied)|correlat\w+) (?:\w+ )?with\b")
 """`The time-out of one lines up with the 500 of the other`: each side is said of its own."""
 WORDS_OF_A_CLAUSE = 3
@@ -48,7 +50,8 @@ class Case:
         """`Desks 7 and 2` where a fact has `desk 7` and an object is called desks: the things, and not the object."""
         one = f"{things['noun']} {things['one']}"
         counted = any(re.search(rf"\b{re.escape(one)}\b", fact.item.text, re.IGNORECASE) for fact in self.held)
-        return f"{one} and {things['noun']} {things['other']}" if counted else things[0]
+        others = f"{things['between']}, {things['other']}".split(", ")[1:]
+        return " and ".join([one, *(f"{things['noun']} {other}" for other in others)]) if counted else things[0]
 
     @cached_property
     def held(self) -> list[Held]:

@@ -112,7 +112,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 IN_CLAUSE = r"[^.;,]{0,40}?"
 USERS = r"(?:requests?|users?|clients?|callers?|customers?|calls?|traffic|quer(?:y|ies))(?! (?:rate|volume|count))"
 TRAFFIC = r"(?:traffic|requests?|(?<!error )(?<!failure )rates?|load|throughput)"
-FAILS = r"(?:fail\w*|errors?|lost|reject\w*|broke\w*|unsuccessful)"
+FAILS = r"(?:fail\w*|error(?:s|ed|ing)?|lost|reject\w*|broke\w*|unsuccessful)"
 SETTING = (
     r"(?:limits?|ceiling|cap|budget|allowance|ports?|replicas?|images?|variables?|selectors?|size|"
     r"time ?outs?|settings?|quotas?|thresholds?|config\w*|commands?|probes?|pool|"
@@ -125,7 +125,7 @@ WELL = (
     r"is running|status\W?ok|available\W{0,2}true|exit code\W?0\b"
 )
 TROUBLE = (
-    r"error|\berr\b|exception|fail|(?<![.\d])5(?:\d\d|xx)\b|(?<![.\d])4(?:\d\d|xx) (?:status|response|answer)|"
+    r"error|\berr\b|exception|fail|(?<![.\w])5(?:\d\d|xx)\b|(?<![.\w])4(?:\d\d|xx) (?:status|response|answer)|"
     r"traceback|panic|fatal|critical|oom|kill|crash|"
     r"back off|unhealthy|denied|refused|"
     r"time ?out|timed out|missing|not found|exit code\W?[1-9]|insufficient|unavailable|evict|"

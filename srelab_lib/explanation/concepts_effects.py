@@ -125,7 +125,7 @@ EFFECTS: tuple[Concept, ...] = (
     # changes and controllers
     event(
         "changed",
-        r"\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
+        r"(?<!apply the )(?<!make the )\bchang\w*|\bedit\w*|\bmodif\w*|\balter\w*|(?<!is )(?<!are )\bupdat(?:es|ed|"
         r"ing)\b(?! replica)|(?<!\bto )(?<!refused the )\bpatch\w*|\breplac\w*|\bswitch\w*|\bswapp?\w*|\breconfigur\w*|"
         r"\b(?:made|marked|set|turned) unschedulable\b|"
         r"\brewrit\w*|\bwritten (?:again|anew)\b|\bintroduc\w*|\badd(?:ed|s|ing)\b|\bremov\w*|\bdelet\w*|"
@@ -249,7 +249,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
         r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|"
         r"(?<!seconds )(?<!minutes )(?<!minute )(?<!hours )(?<!hour )(?<!time )"
-        r"\bpass(?:es|ed|ing)?\b(?! the| through| on| to| by| it| between| (?:\w+ )?on to)|"
+        r"\bpass(?:es|ed|ing)?\b(?! the| through| on| to| by| it| between| up| down| (?:\w+ )?on to)|"
         r"\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
         r"\bfinish(?:ed|es)\b(?! with\b| on\b| in\b)",
         WELL,

@@ -12,7 +12,8 @@ PLATFORM: tuple[Concept, ...] = (
     topic("a probe", r"\bprob(?:e|es|ing|ed)\b|health ?checks?\b", r"probe|health"),
     event(
         "the probe fails",
-        r"\b(?:prob(?:e|es|ing)|checks?)\b(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|errors? out|errored|"
+        r"\b(?:prob(?:e|es|ing)|(?:health|readiness|liveness|startup|kubelet'?s?|its|their) checks?)\b"
+        r"(?: of (?:the )?(?:\w+|·))?(?: \w+){0,2}? (?:fail\w*|errors? out|errored|"
         r"do(?:es)? not (?:pass|succeed))|"
         r"\bfail\w* (?:\w+ ){0,2}(?:probes?|checks?)\b",
         r"unhealthy|probe failed|failed \w+ probe|failure ?threshold",
@@ -40,7 +41,7 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     state(
         "available",
-        r"\b(?:un)?availab\w*(?! memory)",
+        r"\b(?:un)?availab\w*(?! memory| (?:checks?|lookups?|quer(?:y|ies)|requests?|searche?s?)\b)",
         r"available\W{0,2}true|is available|are available|replicas available|available replicas\W?[1-9]",
         r"available\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|unavailab|not available|"
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"

@@ -142,7 +142,8 @@ RUNTIME: tuple[Concept, ...] = (
         "there is enough",
         r"\b(?:in)?sufficient\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
         r"(?<!are )(?<!is )(?<!was )(?<!were )\benough\b(?! (?:to|for) (?:be|make|get|give|mark|fail|stop))|"
-        r"too few|(?<!bytes )(?<!b )(?<!i )(?<!cores )(?<!%)\bshort of\b|"
+        r"too few|(?<!bytes )(?<!b )(?<!i )(?<!cores )(?<!%)\bshort of\b"
+        r"(?! (?:[\d.]+|an?|one|two|three|four|five|ten|half) (?:[a-z]+ )?(?:second|minute|hour)s?\b)|"
         r"\bshortage\b|\black of\b(?! (?:\w+ )?(?:permissions?|rights?|access|an?\b|the\b|"
         r"any\b|answers?))",
         r"(?<!in)sufficient|(?<!not )enough",

@@ -28,7 +28,7 @@ _REST = re.compile(
 _LATER = re.compile(
     r"\b(?:later|after|before|earlier|within|apart|following|for|took|takes|last(?:s|ed|ing)?|until|between|from then|"
     r"ahead|older|newer|sooner|preced\w*|separat\w*|since|over|span\w*|elaps\w*|pass(?:es|ed)?|afterwards?|beforehand|previously|behind|"
-    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|prior|past|old)|past (?:the|its|that)|"
+    r"(?:seconds?|minutes?|hours?|s|min) (?:on|in|into|prior|past|old)|past (?:the|its|that)|"
     r"(?:with)?in (?=(?:about |some |under |less than |just )?(?:an?|one|two|three|half|[\d.]+)\b[\w. -]{0,20}?"
     r"(?:second|minute|hour)))\b",
     re.IGNORECASE,
@@ -107,16 +107,12 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
 
 
 def spans(claim: Passage, held: Sequence[Held]) -> list[Quantity]:
-    """How long it was from one fact to another; of short spans, and of times told in a fact, where it is asked for."""
-    asked = _LATER.search(claim.plain) is not None
-    own = between(times_of(held))
+    """How long it was from one fact to another, where the claim asks for it."""
+    if not _LATER.search(claim.plain):
+        return []
+    told = between([*times_of(held), *_told_times(held)])
     # A line may tell of its own time, some milliseconds before it was taken down.
-    told = between([*times_of(held), *_told_times(held)]) if asked else []
-    return [*(span for span in own if asked or span.value >= _LONG_SECONDS), *(one for one in told if one.value >= 1)]
-
-
-_LONG_SECONDS = 20.0
-"""A span from here on is hardly another number of the claim by chance."""
+    return [*between(times_of(held)), *(span for span in told if span.value >= 1)]
 
 
 def _told_times(held: Sequence[Held]) -> list[datetime]:

@@ -111,7 +111,6 @@ RULES: tuple[Rule, ...] = (
     meaning.denials_stand_in_facts,
     meaning.denies_what_is_so,
     denied.changed_is_not_left,
-    denied.stopped_is_not_kept_up,
     denied.help_is_had,
     denied.stated_is_not_denied,
     denied.able_was_done,

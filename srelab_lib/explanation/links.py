@@ -46,7 +46,7 @@ _EFFECT_FIRST = (
     r"(?<!\bbe )(?<!\bwas )(?<!\bwere )(?<!\bis )(?<!\bare )followed(?= (?:the|an?|its|on|after)\b)|preceded by|"
     r"follow(?:s|ed|ing)? from|originat\w+ (?:from|in)|blamed on|traced (?:back )?to|in response to|"
     r"(?<!the )following (?=the\b|an?\b|its\b)|after(?! all)|since(?! (?:about |around )?\d| then)|"
-    r"as soon as|once(?! (?:more|again|already|so far|in|every|per|at|a)\b|[.,;]|$)|now that|"
+    r"as soon as|(?<!\bat )once(?! (?:more|again|already|so far|in|every|per|at|a)\b|[.,;]|$)|now that|"
     r"(?<=,) ?as(?= (?:\w|·))(?! (?:well|if|of|to|much|many|long|far|expected|usual|before))"
 )
 _DOES = (

@@ -59,7 +59,8 @@ def unknown_name(claim: Passage, held: Sequence[Held], names: Names, covered: st
         if not (known or _ordinary(phrase, held)):
             return phrase
     for match in _NUMBERED.finditer(claim.plain):
-        if not re.search(rf"(?<![\w.]){match['number']}(?![\w.])", facts):
+        sign = "#" if _NUMBERED.search(facts) else ""
+        if not re.search(rf"(?<![\w.]){sign}{match['number']}(?![\w.])", facts):
             return match[0]
     set_against = {match["no"] for match in _NOT_THIS.finditer(claim.plain) if stands(match["yes"], facts)}
     for token in tokens(claim.plain):
@@ -226,6 +227,8 @@ def _own_namespaces(claim: Passage, held: Sequence[Held]) -> Iterator[str]:
 
 def _is_service(word: str, text: str, names: Names) -> bool:
     """True for what services are called by; of everyday nouns where they are bare: `replicas of backend`."""
+    if word.endswith("s") and re.search(rf"\b{word} (?:were|are|have)\b", text):
+        return False  # one service is, and was
     if word not in EVERYDAY_NOUNS or any(word in re.split(r"\W", name) for name in names.objects):
         return word in SERVICE_NOUNS
     return re.search(rf"(?:^|\b(?:of|by|from|in|for|at|on|with) ){word}\b", text) is not None
@@ -242,7 +245,7 @@ _NO_SERVICE = re.compile(
 )
 """Where these words name no service."""
 _PRODUCTS = {
-    **dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|psql|sqlstate)(?![a-z])"),
+    **dict.fromkeys(("postgres", "postgresql"), r"(?<![a-z])(?:pg|pq|psql|sqlstate)(?![a-z])"),
     "nginx": r"while (?:connecting to|reading \w+ \w+ from) upstream|limiting requests, excess",
 }
 """Signs of a product in facts that do not name it."""

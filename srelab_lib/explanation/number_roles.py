@@ -27,6 +27,7 @@ _ROLES = (
         r"\brestart(?:s|ed|ing)?(?:[ _]?count)?(?: is| was| of| to| at| about| around| some)?\W{0,3}$",
         r"^ (?:more |container |pod )?restarts?\b",
     ),
+    ("retry", r"\bretri(?:ed|es)\W{0,3}$", r"^ retries\b"),
     ("port", r"(?:\bports?\b\W{0,3}(?:is |was |number )?|\w:)$", r"(?!)"),
     ("http", r"(?:\bhttp(?:/\d\.\d\"?)?|(?<!exit )\bstatus(?:[ _]?code)?)\W{0,3}(?:of )?$", r"(?!)"),
     ("replicas", r"\breplicas\W{0,3}$", r"^ (?:\w+ )?(?:replicas?|pods?)\b"),

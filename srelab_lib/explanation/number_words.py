@@ -39,7 +39,15 @@ _DENOMINATORS = {
     word: float(value)
     for value, word in enumerate(word_list("third quarter fifth sixth seventh eighth ninth tenth"), start=3)
 } | {"fourth": 4.0, "twentieth": 20.0, "hundredth": 100.0, "thousandth": 1000.0}
-_FRACTION = rf"(?P<part>{'|'.join(_NUMERATORS)})[ -](?P<whole>{'|'.join(_DENOMINATORS)})s?"
+_DENOMINATORS |= {
+    f"{tens}-{one}": WORDS[tens] + value
+    for tens in word_list("twenty thirty forty fifty")
+    for one, value in _DENOMINATORS.items()
+    if value < 10
+}
+_FRACTION = (
+    rf"(?P<part>{'|'.join(_NUMERATORS)})[ -](?P<whole>{'|'.join(sorted(_DENOMINATORS, key=len, reverse=True))})s?"
+)
 _COUNT_NOUN = (
     r"(?:times?|restarts?|attempts?|retries|kills?|crashes|failures?|errors?|occurrences?|seconds?|minutes?|hours?|"
     r"replicas?|cores?|millicores?|percent|per cent|(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?)"
@@ -85,7 +93,8 @@ def _ratio(match: re.Match[str]) -> float:
     return _NUMERATORS[match["part"].lower()] / _DENOMINATORS[match["whole"].lower().removesuffix("s")]
 
 
-_AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and a half\b", re.IGNORECASE)
+_AND_A_HALF = re.compile(r"\b(?P<whole>\d+|[a-z]+) and (?P<part>an? half|a quarter|three quarters)\b", re.IGNORECASE)
+_PARTS = {"half": 5, "quarter": 25, "quarters": 75}
 _ONE_AND_A_HALF = re.compile(r"\b(?:an?|one) (?P<unit>second|minute|hour) and a half\b", re.IGNORECASE)
 _PART_OF_ONE = re.compile(rf"\b{_FRACTION} of (?:an?|one) (?=(?:[a-z]+ )?(?:cores?|cpus?|seconds?|minutes?)\b)", re.I)
 _COUNT = rf"\d+|an?|(?:{'|'.join(word for word, value in WORDS.items() if value >= 20)})-[a-z]+|{'|'.join(WORDS)}"
@@ -100,11 +109,16 @@ _A_SPAN = re.compile(
 _OR_TWO = re.compile(r"\ban? (?:milli)?(?:second|minute|hour) or (?:two|so)\b", re.IGNORECASE)
 """How long is left open."""
 _THERE_SHOULD_BE_ONE = re.compile(r"\bthere should be (?:only |just )?one\b", re.IGNORECASE)
+_WHOLE_UNIT = re.compile(
+    r"\b(?P<count>one|two|three|\d+) (?:full|whole|entire) (?=(?:second|minute|hour)s?\b)", re.IGNORECASE
+)
+"""`One full minute`."""
 _NOT_NOUGHT = re.compile(r"\bnon[ -]?zero\b", re.IGNORECASE)
 
 
 def with_halves(text: str) -> str:
     """A text with numbers of several words as digits: `five and a half`, `six hundredths of a core`, `2m20s`."""
+    text = _WHOLE_UNIT.sub(r"\g<count> ", text)
     text = _AND_A_HALF.sub(_with_half, _ONE_AND_A_HALF.sub(r"1.5 \g<unit>s", text))
     text = _OR_TWO.sub("moments", text)
     text = _PART_OF_ONE.sub(lambda match: f"about {_ratio(match):g} ", text)
@@ -115,7 +129,8 @@ def with_halves(text: str) -> str:
 
 def _with_half(match: re.Match[str]) -> str:
     whole = match["whole"].lower()
-    return f"{WORDS.get(whole) or float(whole):g}.5" if whole in WORDS or whole.isdigit() else match[0]
+    part = _PARTS[match["part"].split()[-1].lower()]
+    return f"{WORDS.get(whole) or float(whole):g}.{part}" if whole in WORDS or whole.isdigit() else match[0]
 
 
 def _compound(match: re.Match[str]) -> str:

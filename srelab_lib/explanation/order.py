@@ -16,6 +16,8 @@ from srelab_lib.explanation.concept import (
     DECLARED,
     ENDED,
     FELT,
+    REPEATED,
+    UNREADY,
     earliest,
     latest,
 )
@@ -57,6 +59,8 @@ def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | Non
             return link
         if is_dated_earlier(cause, effect, held, temporal=link.temporal) or _is_by_made_restart(cause, effect, held):
             continue
+        if _is_of_node(cause, held) and not _is_of_node(effect, held):
+            continue  # what becomes of a node comes before what becomes of its pods
         if not link.temporal and tells_so(cause, effect, held):
             continue
         if _is_later_by_words(cause, effect):
@@ -108,6 +112,11 @@ def _is_later_by_words(cause: Passage, effect: Passage) -> bool:
         return False
     begins, ends = stages(cause.spread, earliest), stages(effect.spread, latest)
     return bool(begins and ends) and min(begins) > max(ends)
+
+
+def _is_of_node(side: Passage, held: Sequence[Held]) -> bool:
+    facts = facts_of(side, held)
+    return bool(facts) and all(fact.item.object.startswith("Node/") for fact in facts)
 
 
 _RESTART = re.compile(r"\brestart\w*|\broll\w*")
@@ -294,6 +303,13 @@ def _is_caller_hurt(cause: Passage, effect: Passage, held: Sequence[Held], names
     )
 
 
+def _is_of_lost_node(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """That pods end, or are not ready, makes no node unready; that they take much of it may."""
+    del names
+    ended = stages(cause.spread, earliest, things=False) & {ENDED, REPEATED, UNREADY, FELT}
+    return bool(ended) and not _LOAD.search(cause.spread) and not _is_of_node(cause, held) and _is_of_node(effect, held)
+
+
 _GIVES_UP = re.compile(r"time ?out|timed out|deadline|cancel|reset|eof|broken pipe", re.IGNORECASE)
 AT_ONCE_SECONDS = 1.0
 """A failure is passed on from log to log within this."""
@@ -363,6 +379,7 @@ _RULES = (
     _is_refused_before,
     _is_not_placed_for_it,
     _is_caller_hurt,
+    _is_of_lost_node,
     _settles_nothing,
     _is_later_by_place,
     _depends,

@@ -19,7 +19,8 @@ _UP = re.compile(
     r"\bexpand\w*|\bsoar\w*|\bdoubl(?:ed|es|ing)\b|\btripl(?:ed|es|ing)\b|"
     r"\bmore (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"\bswell\w*|\bswoll?en\b|"
-    r"\bup from\b|\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|"
+    r"(?<!passed )(?<!handed )(?<!relayed )(?<!bubbled )(?<!coming )(?<!came )\bup from\b|"
+    r"\bescalat\w*|\bballoon\w*|\bintensif\w*|\bgrown\b|"
     r"\b(?:went|goes|go|gone|going) up\b|\bworsen\w*|\bshot up\b"
 )
 _DOWN = re.compile(
@@ -30,7 +31,7 @@ _DOWN = re.compile(
     r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*\b(?! (?:to (?!\d|zero|nothing|about|around|nearly|almost)|"
     r"(?:(?:the|its|all|any|new) )?(?:traffic|requests?|connections?|calls?)\b))|"
-    r"\bsmaller\b|\bscal\w* (?:\w+ )?(?:down|in)\b|"
+    r"\bsmaller\b(?! (?:[\w·-]+ ){0,2}?than\b(?! (?:before|earlier|previously)))|\bscal\w* (?:\w+ )?(?:down|in)\b|"
     r"\btighten\w*|\bplummet\w*|\bcollaps\w* (?:to|from|by)\b|\bslash\w*|\btrim\w* (?:to|from|by|down)\b|\bdown from\b|"
     r"\b(?:fewer|less) (?:[\w·-]+ ){1,4}than (?:before|earlier|previously)\b|"
     r"(?<!\bit )(?<!\bthey )\b(?:went|goes|came|comes) down\b|"

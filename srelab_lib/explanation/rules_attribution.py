@@ -19,7 +19,7 @@ from srelab_lib.model import split_ref
 _APART = re.compile(
     r"[;!?\n()]|,\s|\.\s|\s[-–—]\s|:\s|"
     r"\b(?:and|or|but|while|whereas|although|though|yet|because|so|then|"
-    r"(?:after|for|within)(?! [\d.]+ ?(?:m?s|(?:milli)?seconds?)\b)|"
+    r"(?:after|(?<!\bwas )(?<!\bwere )(?<!\bis )for|within)(?! [\d.]+ ?(?:m?s|(?:milli)?seconds?)\b)|"
     r"before|since|until|till|when|once|where|if|as|than|following|behind|against|versus|from|by|"
     r"between|apart|later|earlier|why|how|(?:caus|lead|led|mak|mad|leav|left|explain|mean|result)\w*)\b",
     re.IGNORECASE,
@@ -38,6 +38,12 @@ _ID_DIGITS = 3
 """So many digits tell one thing from others: `save 2859`, `a 404`."""
 
 
+_PATH = re.compile(r"(?<![\w/.:-])/[\w/.-]*[a-z][\w/-]*")
+_IDENTIFYING = frozenset({"time", "id", "name"})
+_RELATING = {"workload": frozenset({"time"}), "path": frozenset({"time", "seconds", "bytes"})}
+"""With which kinds of tokens another kind is of one fact."""
+
+
 class _Token(NamedTuple):
     """A time, number or name of a clause, and the facts that have it."""
 
@@ -51,7 +57,7 @@ def belongs_to_one_fact(case: Case) -> str | None:
     for part in _parts(case) if len(case.held) > 1 else ():
         for one, other in combinations(_tokens(part, case), 2):
             kinds = {one.kind, other.kind}
-            related = len(kinds) > 1 and kinds & ({"time"} if "workload" in kinds else {"time", "id", "name"})
+            related = len(kinds) > 1 and kinds & _RELATING.get(one.kind, _RELATING.get(other.kind, _IDENTIFYING))
             if related and not one.holders & other.holders:
                 return f"{one.text} and {other.text} are of different facts in what it cites"
     return None
@@ -65,7 +71,7 @@ def _parts(case: Case) -> Iterator[Passage]:
 
 def _tokens(part: Passage, case: Case) -> Iterator[_Token]:
     """Those that stand alone of their kind."""
-    found = [*_names(part, case), *_numbers(part, case)]
+    found = [*_names(part, case), *_numbers(part, case), *_paths(part, case)]
     found += [
         _Token("time", time, _ids(f for f in case.held if has_time([f], time))) for time in clock_times(part.plain)
     ]
@@ -95,6 +101,14 @@ def _names(part: Passage, case: Case) -> Iterator[_Token]:
         elif mentions(name, part.plain):
             own = [fact for fact in case.held if mentions(name, f"{fact.item.object} {fact.item.text}")]
             yield _Token("workload", name, _ids(own if all(fact.times for fact in own) else []))
+
+
+def _paths(part: Passage, case: Case) -> Iterator[_Token]:
+    """What was asked for: `POST /reservation`."""
+    for path in dict.fromkeys(_PATH.findall(part.plain)):
+        whole = re.compile(rf"{re.escape(path)}(?![\w/-])")
+        holding = _ids(fact for fact in case.held if whole.search(fact.item.text))
+        yield _Token("path", path, holding if len(holding) < len(case.held) else frozenset())
 
 
 def _ids(facts: Iterable[Held]) -> frozenset[str]:

@@ -31,23 +31,6 @@ def changed_is_not_left(case: Case) -> str | None:
     return None
 
 
-_STOPPED = re.compile(r"\b(?:stopped|ceased|quit|gave up|no longer) (?P<what>[a-z]{3,}ing)\b", re.IGNORECASE)
-_KEPT_UP = re.compile(
-    r"\b(?:ke(?:ep|eps|pt)(?: on)?|continu\w+(?: to| with)?|(?:went|goes|carri(?:es|ed)) on|still|never stopped) "
-    r"(?:(?!\w+ing\b)\w+ )?(?P<what>[a-z]{3,})\b"
-)
-
-
-def stopped_is_not_kept_up(case: Case) -> str | None:
-    """`The kubelet kept on posting its status` of `Kubelet stopped posting node status`."""
-    stopped = {stem(one["what"].lower()) for fact in case.held for one in _STOPPED.finditer(fact.item.text)}
-    text = case.claim.spread
-    for match in _KEPT_UP.finditer(text) if stopped else ():
-        if stem(match["what"]) in stopped and not denial_in(text[: match.start()]):
-            return f"it says {match[0]!r}, and what it cites has it stopped"
-    return None
-
-
 _NO_HELP = re.compile(
     r"\b(?P<what>[a-z]{5,}) is not (?:helpful|possible|supported|allowed|enabled|permitted)\b|"
     r"\bno (?P<none>[a-z]{5,}) victims found\b",

@@ -312,7 +312,8 @@ _UNDONE = re.compile(
 )
 _DONE = re.compile(r"(?<!\bbeing )(?<!\bto be )\b[a-z]+ed\b")
 _CEASED = re.compile(r"\bstopped (?P<word>[a-z]{3,}ing)\b")
-_WENT_ON = r"\b(?:ke(?:pt|eps?)|still|continu\w+|went on|goes on)(?: on)? "
+_WENT_ON = r"\b(?:ke(?:pt|eps?)|still|continu\w+|(?:went|goes|carri(?:es|ed)) on)(?: on)? "
+_NOT_SO = re.compile(r"\b(?:not|never|no longer|nor) (?:\w+ )?(?:keep|kept|still|continu\w+|go|carry)\b")
 
 
 def did_what_failed(case: Case) -> str | None:
@@ -321,8 +322,8 @@ def did_what_failed(case: Case) -> str | None:
     ceased = {one["word"] for fact in case.held for one in _CEASED.finditer(fact.item_spread)}
     for part in clauses(case.claim.spread):
         done = [one for one in _DONE.findall(part) if stem(one) in undone]
-        gone_on = [one for one in ceased if re.search(f"{_WENT_ON}{one}", part)]
-        if (done or gone_on) and not is_troubled(part):
+        gone_on = [one for one in ceased if re.search(f"^[^,;]*{_WENT_ON}{one}", part) and not _NOT_SO.search(part)]
+        if gone_on or (done and not is_troubled(part)):
             return f"it says {(done or gone_on)[0]!r}, and what it cites denies it"
     return None
 

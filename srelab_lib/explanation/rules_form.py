@@ -149,7 +149,22 @@ _KIND = (
 )
 
 
-_APPLIES = re.compile(r"\bapplication|\bargo", re.IGNORECASE)
+_OF_KIND = re.compile(
+    r"\b(Service|Deployment|StatefulSet|DaemonSet|CronJob|Ingress|Application) ([a-z][\w-]*\w)(?![\w./-])"
+)
+
+
+def _may_be(kind: str, name: str, fact: Held) -> bool:
+    """False where a fact has the name for another kind (`Deployment.apps "web"`), or only for its namespace."""
+    own_kind, space, own_name = split_ref(fact.item.object) if fact.item.object.count("/") >= 2 else ("", "", "")
+    told = set(
+        re.findall(rf"\b([A-Z][A-Za-z]+)(?:\.\w+)?[ /](?:[\w-]+/)?\"?{re.escape(name)}(?![\w-])", fact.item.text)
+    )
+    if told or own_name == name:
+        return kind in {*told, own_kind if own_name == name else ""}
+    if kind == "Application":
+        return re.search(r"\bapplication|\bargo", fact.plain, re.IGNORECASE) is not None
+    return name != space or mentions(name, fact.item.text)
 
 
 def kinds_are_right(case: Case) -> str | None:
@@ -158,9 +173,9 @@ def kinds_are_right(case: Case) -> str | None:
         alone = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
         if match["name"] in SERVICE_NOUNS and not any(alone.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
-    for application in re.findall(r"\bApplication ([a-z][\w-]*)", case.claim.plain):
-        if not any(fact.item.object.endswith(f"/{application}") or _APPLIES.search(fact.plain) for fact in case.held):
-            return f"it says Application {application}, and what it cites does not"
+    for kind, name in _OF_KIND.findall(case.claim.plain):
+        if not any(_may_be(kind, name, fact) for fact in case.held):
+            return f"it says {kind} {name}, and what it cites does not"
     for name in case.names.objects:
         own = [fact for fact in case.held if workload_of(fact.item.object) == name and "/" in fact.item.object]
         if not own:
