@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
+from srelab_lib.diagnosis.checks._edits import unread_edits
 from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
@@ -33,13 +34,13 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     Returns:
         Candidates with the root cause first, the findings they come from, and a verdict; also when nothing is found.
     """
-    onsets, changes = onsets_of(snapshot), changes_of(snapshot)
+    onsets, changes, unread = onsets_of(snapshot), changes_of(snapshot), unread_edits(snapshot)
     felt = user_onsets(onsets)
     began = _first(*(onset.time for onset in felt))
     found, quiet = _run_checks(snapshot)
     ranked = rank(
         dated(found, snapshot),
-        changes,
+        [change for change in changes if (change.object, change.time) not in unread],
         began,
         snapshot.window.start,
         ties=ties_of(snapshot),

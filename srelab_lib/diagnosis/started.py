@@ -112,7 +112,15 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
         fitting = [c for c in changes if c.object in jobs and is_task(c) and 0 <= _seconds(c, finding) <= TASK_REACH]
     own = {finding.object, *ties.reads.get(finding.object, ())}
     return max(
-        fitting, key=lambda c: (_directness(c, finding, own), _is_told(c, finding), c.time, c.text), default=None
+        fitting,
+        key=lambda c: (
+            _directness(c, finding, own),
+            _is_told(c, finding),
+            c.time,
+            spoken_of(c.field, finding.cause),
+            c.text,
+        ),
+        default=None,
     )
 
 
@@ -158,6 +166,15 @@ def _is_told(change: Change, finding: Finding) -> bool:
         len(word) > 2 and re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", finding.cause) is not None
         for word in words
     )
+
+
+def spoken_of(field: str, said: str) -> int:
+    """How many words of what an edit altered a text has: `data[POOL_MAX]` and `QueuePool limit ... reached`."""
+    words = {word.lower() for word in _WORD_OF_KEY.findall(field.partition("[")[2])}
+    return sum(word in said.lower() for word in words)
+
+
+_WORD_OF_KEY = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 
 
 def _directness(change: Change, finding: Finding, own: set[str]) -> int:

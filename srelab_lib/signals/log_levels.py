@@ -37,13 +37,13 @@ _TROUBLE = re.compile(
     r"|[a-z](?:Error|Exception)\b",
     re.IGNORECASE,
 )
-# What looks like trouble and says that there is none: "0 errors", "error: none", "failed=0", "without errors".
-_NO_TROUBLE = re.compile(
+NO_TROUBLE = re.compile(
     r"\b(?:no|0|zero|without|any)\s+(?:\w+\s+)?(?:errors?|exceptions?|failures?|failed|timeouts?)\b"
     r"|\b(?:errors?|exceptions?|failures?|failed|timeouts?|err)(?:[_ ](?:count|total|rate|s))?[\"']?\s*[:=]\s*[\"']?"
     r"(?:0(?![\d.]*[1-9])|none|null|nil|false|ok|no(?=\W*$)|<nil>|\"\"|''|\[\]|\{\})(?![\w])",
     re.IGNORECASE,
 )
+"""What looks like trouble and says that there is none: `0 errors`, `error: none`, `failed=0`, `without errors`."""
 
 _MESSAGE_KEYS = ("message", "msg", "event", "log", "text", "short_message", "body")
 _LEVEL_KEYS = ("level", "severity", "lvl", "levelname", "log.level", "loglevel", "severity_text", "level_name", "@l")
@@ -80,7 +80,7 @@ def level_of(line: str) -> str | None:
 
 def says_trouble(line: str) -> bool:
     """Whether the words speak of a failure, and not of the absence of one."""
-    return bool(_TROUBLE.search(_NO_TROUBLE.sub(" ", line)))
+    return bool(_TROUBLE.search(NO_TROUBLE.sub(" ", line)))
 
 
 def parse_json(line: str) -> tuple[str | None, str] | None:

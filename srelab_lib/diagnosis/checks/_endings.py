@@ -137,10 +137,10 @@ def last_lines(s: Snapshot, ending: Ending) -> list[Row]:
 
 
 def telling(lines: list[Row]) -> Row | None:
-    """The line that says most about an end: the last that speaks of an error, else the last one."""
+    """The line that says most about an end: the last that speaks of an error, and not only of the end itself."""
     said = [line for line in lines if (line["message"] or "").strip()]
     bad = [line for line in said if line["level"] in ERROR_LEVELS or words.ERROR.search(line["message"])]
-    best = bad or said
+    best = [line for line in bad if not words.ENDED.search(line["message"])] or bad or said
     return best[-1] if best else None
 
 

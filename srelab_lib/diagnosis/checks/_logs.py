@@ -20,6 +20,7 @@ from srelab_lib.diagnosis.checks._facts import Row, grouped, in_window, live_con
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.model import Fact, Snapshot
+from srelab_lib.signals.log_levels import NO_TROUBLE
 
 QUIET = frozenset({"debug", "trace", "info"})
 ERROR_LEVELS = frozenset({"error", "critical"})
@@ -146,7 +147,15 @@ def matching(s: Snapshot, pattern: re.Pattern[str], *, quiet: bool = False) -> l
     examples = df.drop_duplicates("template")
     wanted = [bool(pattern.search(str(message))) for message in examples["message"]]
     df = df[df["template"].isin(examples["template"][wanted])].sort_values("time", kind="stable")
-    return [row for row in rows(df) if pattern.search(str(row["message"])) and reports(str(row["message"]))]
+    return [
+        row for row in rows(df) if pattern.search(without_none(str(row["message"]))) and reports(str(row["message"]))
+    ]
+
+
+@lru_cache(maxsize=32768)
+def without_none(message: str) -> str:
+    """A line without the troubles of which it says that there were none: `16 ok, 0 failed`."""
+    return NO_TROUBLE.sub("", message)
 
 
 def complaints_since(s: Snapshot, moment: datetime) -> list[Hits]:

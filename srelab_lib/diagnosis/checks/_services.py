@@ -37,6 +37,12 @@ _EPHEMERAL = 32768
 _HOST_OPTION = re.compile(r"(?<!\S)(?:-h|-H|--host(?:name)?)(?:[ =]|(?<=-h))[\"']?(?P<host>[A-Za-z][\w.-]*)")
 """As psql, mysql, redis-cli and their kin take it."""
 
+_HOST_SETTING = re.compile(
+    r"(?<![\w.-])[\w.-]*(?:host|hostname|host_name|addr|address|server)[\"']? ?[:=] ?[\"']?"
+    r"(?P<host>[a-z][a-z0-9.-]*[a-z0-9])(?=[\"'\s,;)}\]]|$)",
+    re.IGNORECASE,
+)
+"""`host = db` in a file of settings, or of a program: a name without a port is an address where a Service has it."""
 _NEAR = 0.75
 _PROGRAM = re.compile(r"\.(?:py|js|mjs|cjs|ts|rb|pl|php|lua|sh)$")
 
@@ -194,6 +200,10 @@ class Net:
         for name, key, value in self.configured(workload):
             where = f"ConfigMap/{self.namespace}/{name}"
             yield from _references(key, value, where, configmap=name)
+            for line in _HOST_SETTING.finditer(value):
+                address = Address(host=line["host"].lower())
+                if self.service(address):
+                    yield Reference(address=address, where=where, text=f"{key}={line[0].strip()}", configmap=name)
 
     def near_service(self, name: str) -> str | None:
         """The name of an existing Service that this one may be a slip of."""

@@ -37,6 +37,13 @@ SIGNAL_RECEIVED = re.compile(
     re.IGNORECASE,
 )
 
+ENDED = re.compile(
+    r"\b(?:worker|master|child|process|arbiter|supervisor|container|program)\b.{0,40}"
+    r"\b(?:boot|exit(?:s|ed|ing)?|shut|stopp?(?:s|ed|ing)?|died|dead|terminat\w+|spawn\w*)\b"
+    r"|\bshutting down\b|\bexit(?:s|ed|ing)? (?:with )?(?:code|status)\b",
+    re.IGNORECASE,
+)
+"""That a process ended, as its supervisor says it: no reason."""
 ERROR = re.compile(
     r"\berror\b|exception|fatal|panic|traceback|\bfail(?:ed|ure|ing)?\b|cannot|can't|could not|denied|refused|unable to"
     r"|\w+Error\b|\babort",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from srelab_lib.diagnosis.checks._edits import edits
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, log_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
@@ -23,8 +24,10 @@ _VARIABLE = re.compile(r"\.env\[([^\]]{6,})\]")
 
 def check_setting_of_called(s: Snapshot) -> Iterator[Finding]:
     """Errors of a caller that name a setting which was altered before in a ConfigMap of whom it calls."""
-    view, df = net(s), s["changes"]
-    for row in rows(df[df["object"].str.startswith("ConfigMap/") & df["old"].notna() & df["new"].notna()]):
+    view = net(s)
+    for row in edits(s):
+        if row["old"] is None or row["new"] is None:
+            continue
         altered = _altered(_SETTING, row["old"], row["new"])
         readers = {ref for ref, read in settings_read(s).items() if row["object"] in read}
         for hit, lines, name, server in _told_of(s, view, row, altered, readers):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks._calls import kind_of
+from srelab_lib.diagnosis.checks._edits import edits
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
@@ -88,9 +89,8 @@ def _is_about(hit: Hits, name: str) -> bool:
 
 def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
     """Edits of ConfigMaps in the window, and what became worse right after them in what reads them."""
-    df, view = s["changes"], net(s)
-    edits = df[df["object"].astype(str).str.startswith("ConfigMap/") & (df["field"] != "created")]
-    for ref, change in _latest(rows(edits)).items():
+    view = net(s)
+    for ref, change in _latest(edits(s)).items():
         name = split_ref(ref)[2]
         readers = [w.ref for w in view.workloads.values() if any(c == name for c, _, _ in view.configured(w))]
         told = [fact for reader in readers for fact in _worse(s, reader, change["time"])]
@@ -100,15 +100,16 @@ def check_bad_config_edit(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
-    """An edit of a ConfigMap, the only change, right before those fail who wait for what reads it: that says nothing.
+    """An edit of a ConfigMap right before those fail who wait for what reads it, which itself says nothing.
 
-    They call it, or something that it calls, too, such as the queue that it no longer empties.
+    They call it, or something that it calls, too, such as the queue that it no longer empties. It is the only change
+    then, or they name the reader.
     """
-    df = s["changes"]
-    edits = df[df["object"].astype(str).str.startswith("ConfigMap/") & (df["field"] != "created")]
-    for ref, change in _latest(rows(edits)).items():
+    for ref, change in _latest(edits(s)).items():
         readers = {one for one, read in settings_read(s).items() if ref in read}
-        felt = _felt_by_others(s, readers, change["time"]) if _is_alone(s, change, {ref, *readers}) else []
+        felt = felt_by_others(s, readers, change["time"])
+        if not _is_alone(s, change, {ref, *readers}):
+            felt = [hit for hit in felt if _names_one(str(hit.lines[-1]["message"]), readers)]
         if not felt or any(_worse(s, reader, change["time"]) for reader in readers):
             continue
         readers_named = ", ".join(map(spoken, sorted(readers)))
@@ -124,7 +125,12 @@ def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hits]:
+def _names_one(message: str, refs: set[str]) -> bool:
+    """True for a line that tells who did not serve it: `web answered 503`."""
+    return any(re.search(rf"(?<![\w-]){re.escape(split_ref(ref)[2])}(?![\w-])", message) for ref in refs)
+
+
+def felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hits]:
     """Errors right after a change, of those who call what the readers are or call; first who is nearest to it."""
     calls = ties_of(s).calls
     used = readers.union(*(calls.get(reader, frozenset()) for reader in readers))

@@ -10,7 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from srelab_lib.diagnosis.checks import database
 from srelab_lib.diagnosis.checks._calls import addresses, failures
+from srelab_lib.diagnosis.checks._crash_kinds import judged
+from srelab_lib.diagnosis.checks._edits import edits, read_since
+from srelab_lib.diagnosis.checks._endings import Ending, began
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import (
     Check,
@@ -18,6 +22,7 @@ from srelab_lib.diagnosis.checks._facts import (
     api_time,
     change_fact,
     clipped,
+    earliest,
     in_window,
     log_fact,
     one_each,
@@ -25,10 +30,11 @@ from srelab_lib.diagnosis.checks._facts import (
     raw_objects,
     rows,
 )
-from srelab_lib.diagnosis.checks._logs import by_workload, hits, matching
+from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.exceptions import ERROR
+from srelab_lib.diagnosis.started import spoken_of
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 SLACK = timedelta(seconds=10)
@@ -104,8 +110,12 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
     for setting in {(x.workload.ref, x.configmap): x for x in _settings(view)}.values():
         ref = object_ref("ConfigMap", s.namespace, setting.configmap)
         for hit in hits(s, ERROR) if ref not in told else ():
-            edit = _edit(s, setting, hit.first) if hit.object == setting.workload.ref and evident(s, hit) else None
+            if hit.object != setting.workload.ref or not evident(s, hit):
+                continue
+            edit = _edit(s, setting, hit.first, said=str(hit.lines[-1]["message"]))
             if not edit or not edit.time or not edit.time <= hit.first <= edit.time + AFTER_EDIT:
+                continue
+            if _is_told_by_database(s, hit):
                 continue
             if _ONE_KEY.search(edit.text.partition(" ")[0]) and _calls_elsewhere(hit.lines[-1]["message"], edit.text):
                 continue
@@ -120,6 +130,16 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                     since=hit.first,
                     related=(hit.object,),
                 )
+
+
+def _is_told_by_database(s: Snapshot, hit: Hits) -> bool:
+    """True where a database tells at the same time why those who use it fail."""
+    return any(
+        finding.object != hit.object and hit.object in finding.related and finding.since - SLACK <= hit.first
+        for check in database.CHECKS
+        for finding in check(s)
+        if finding.since
+    )
 
 
 def _calls_elsewhere(message: str, edited: str) -> bool:
@@ -177,22 +197,24 @@ def _leads_nowhere(view: Net, setting: _Setting) -> bool:
     return False
 
 
-def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "") -> Fact | None:
+def _edit(s: Snapshot, setting: _Setting, first: datetime, *, key: str = "", said: str = "") -> Fact | None:
     """The last edit of the ConfigMap in the window, not after the errors began: of the changes, or of managedFields.
 
-    With a key, those that are known to have altered other ones do not count.
+    With a key, those that are known to have altered other ones do not count. Of several keys at once it is the one
+    that is most spoken of.
     """
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
-    df = s["changes"]
-    edits = df[(df["object"] == ref) & (df["time"] <= first + SLACK) & (df["field"] != "created")]
-    edits = pd.concat([edits, _replacing(s, setting, first)])
-    known = [row for row in rows(edits) if not key or f"[{key}]" in row["field"] or not _ONE_KEY.match(row["field"])]
+    made = [row for row in edits(s) if row["object"] == ref and row["time"] <= first + SLACK]
+    made += rows(_replacing(s, setting, first))
+    known = [row for row in made if not key or f"[{key}]" in row["field"] or not _ONE_KEY.match(row["field"])]
+    known.sort(key=lambda row: (-spoken_of(str(row["field"]), said), str(row["text"])))
     told = [change_fact(row) for row in known]
     meta = raw_objects(s, "ConfigMap").get(setting.configmap, {}).get("metadata") or {}
     created, written = api_time(meta.get("creationTimestamp")), _written(meta)
-    if edits.empty and created and written and created + SLACK < written <= first + SLACK and in_window(s, written):
+    rewritten = created and written and created + SLACK < written <= first + SLACK and in_window(s, written)
+    if not made and written and rewritten and read_since(s, setting.configmap, written):
         told = [Fact(kind="change", object=ref, text=f"ConfigMap {setting.configmap} was edited", time=written)]
-    return max(told, key=lambda fact: (fact.time or s.window.start, fact.text), default=None)
+    return max(told, key=lambda fact: fact.time or s.window.start, default=None)
 
 
 def _replacing(s: Snapshot, setting: _Setting, first: datetime) -> pd.DataFrame:
@@ -221,9 +243,14 @@ def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None
         facts=one_each(
             [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]
         ),  # fmt: skip
-        since=lines[0]["time"],
+        since=earliest(lines[0]["time"], began(s, _endings_of(s, setting.workload.ref))),
         related=(setting.workload.ref,),
     )
+
+
+def _endings_of(s: Snapshot, ref: str) -> list[Ending]:
+    """Of a container that ends again and again the log of its first end is gone."""
+    return [ending for ending, fault, _ in judged(s) if ending.object == ref and fault == "crash_app_exit"]
 
 
 CHECKS: tuple[Check, ...] = (check_wrong_value, check_dead_address, check_failed_after_edit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -16,12 +16,13 @@ from srelab_lib.diagnosis.checks._facts import (
     resource,
     spec_fact,
 )
-from srelab_lib.diagnosis.checks._symptoms import USER_SIGNALS, onsets_of, risen_signals, samples
+from srelab_lib.diagnosis.checks._symptoms import FEW_SAMPLES, USER_SIGNALS, onsets_of, risen_signals, samples
 from srelab_lib.model import Finding, Snapshot, spoken
 
 THROTTLED_RATIO = 0.25
 """From a quarter of its periods on, a container's answers are noticeably late."""
 HARD_RATIO = 0.6
+CALM_RATIO = 0.05
 NEAR_LIMIT = 0.75
 
 
@@ -52,8 +53,18 @@ def check_cpu_throttled(s: Snapshot) -> Iterator[Finding]:
                     *risen_signals(s, ref, "cpu_throttled_ratio", *USER_SIGNALS),
                 ]
             ),  # fmt: skip
-            since=began[0]["time"] if began else None,
+            since=began[0]["time"] if began else _since_rollout(s, ref),
         )
+
+
+def _since_rollout(s: Snapshot, ref: str) -> datetime | None:
+    """When it began where no pod shows it: those before were not throttled, those since are from their start."""
+    df = samples(s, ref, "cpu_throttled_ratio")
+    early = df[df["time"] < s.window.start + timedelta(seconds=s.window.seconds / 4)]["value"]
+    if len(early) < FEW_SAMPLES or early.median() >= CALM_RATIO:
+        return None
+    throttled = df[df["value"] >= THROTTLED_RATIO]["time"]
+    return throttled.iloc[0].to_pydatetime(warn=False) if len(throttled) else None
 
 
 def _late(s: Snapshot, row: Row, signal: str) -> float | None:

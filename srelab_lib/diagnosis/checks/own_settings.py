@@ -1,0 +1,99 @@
+"""A variable or flag of a program that was altered, and of which its own log tells since then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from srelab_lib.diagnosis.checks._evident import evident
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.changes_made import felt_by_others
+from srelab_lib.diagnosis.checks.config_values import COMPLAINT, SLACK
+from srelab_lib.model import Finding, Snapshot, spoken
+
+_IDLE = re.compile(
+    r"\b(?:idle|nothing|empty|waiting for|no (?:new )?(?:messages?|jobs?|tasks?|events?|records?|rows?|items?|orders?|"
+    r"work|data|results?|match\w*)|0 (?:messages?|jobs?|tasks?|events?|records?|rows?|items?|results?))\b",
+    re.IGNORECASE,
+)
+"""What a program says that finds nothing to do."""
+_VARIABLE = re.compile(r"\.env\[(?P<name>[^\]]+)\]$")
+_PATIENCE = re.compile(r"time_?out|deadline|(?:^|_)(?:ttl|wait|patience)(?:_|$)", re.IGNORECASE)
+_GAVE_UP = re.compile(
+    r"time-?d? ?out|deadline exceeded|\b(?:read|connect|request|socket|client)[ _]?timeout", re.IGNORECASE
+)
+_SPAN = re.compile(r"(?<![\w.])(?P<number>\d+(?:\.\d+)?) ?(?P<unit>ms|millis\w*|s|secs?|seconds?)?(?![\w.])")
+_IN_MS = re.compile(r"(?:^|_)(?:ms|millis\w*)$", re.IGNORECASE)
+_FEW = 3
+
+
+def check_own_setting(s: Snapshot) -> Iterator[Finding]:
+    """Variables of a rollout whose new value a program's own complaints hold, or that it finds nothing to do with."""
+    df = s["changes"]
+    for row in rows(df[df["old"].notna() & df["new"].notna()]):
+        if not _VARIABLE.search(str(row["field"])):
+            continue
+        for pattern in (COMPLAINT, _IDLE):
+            lines = [line for line in matching(s, pattern, quiet=True) if _tells(line, row)]
+            for hit in by_workload(s, lines) if len(lines) >= _FEW else ():
+                felt = felt_by_others(s, {hit.object}, row["time"])
+                hurt = felt if pattern is _IDLE else evident(s, hit)
+                if hurt and hit.ongoing:
+                    yield _finding(s, row, hit, felt)
+
+
+def _tells(line: Row, change: Row) -> bool:
+    """True for a line since the change that holds its new value, or that ran into the patience that it cut."""
+    if line["object"] != change["object"] or line["time"] < change["time"] - SLACK:
+        return False
+    name, new, message = str(change["field"]), str(change["new"]).strip(), str(line["message"])
+    if re.fullmatch(r"[\d.]+", new):
+        return _is_cut(change) and bool(_GAVE_UP.search(message)) and _seconds(name, new) in _spans(message)
+    return 3 < len(new) < 120 and re.search(rf"(?<![\w.-]){re.escape(new)}(?![\w-])", message) is not None
+
+
+def _is_cut(change: Row) -> bool:
+    name = _VARIABLE.search(str(change["field"]))
+    old, new = str(change["old"]), str(change["new"])
+    shorter = re.fullmatch(r"[\d.]+", old) is not None and float(new) < float(old)
+    return name is not None and _PATIENCE.search(name["name"]) is not None and shorter
+
+
+def _seconds(name: str, number: str) -> float:
+    """The seconds of a variable: `TIMEOUT_MS` has a thousandth of them."""
+    return float(number) / 1000 if _IN_MS.search(name.rstrip("]")) else float(number)
+
+
+def _spans(message: str) -> set[float]:
+    """Spans that a line tells, in seconds; a bare number may be seconds or milliseconds."""
+    found: set[float] = set()
+    for match in _SPAN.finditer(message):
+        number, unit = float(match["number"]), (match["unit"] or "").lower()
+        found |= {number / 1000} if unit.startswith("m") else {number} if unit else {number, number / 1000}
+    return found
+
+
+def _finding(s: Snapshot, change: Row, hit: Hits, felt: list[Hits]) -> Finding:
+    name = _VARIABLE.search(str(change["field"]))
+    said = clipped(str(hit.lines[-1]["message"]))
+    return Finding(
+        fault="bad_deploy",
+        object=hit.object,
+        summary=f"{spoken(hit.object)} does not do its work since {name['name'] if name else 'a variable'} was altered",
+        cause=f'since then it says "{said}"',
+        facts=one_each(
+            [
+                change_fact(change),
+                *map(log_fact, [hit.lines[0], hit.lines[-1]]),
+                *symptoms(s, hit.object),
+                *(fact for other in felt for fact in other.facts(1)),
+            ]
+        ),
+        since=min([hit.first, *(other.first for other in felt)]),
+        related=tuple(other.object for other in felt),
+    )
+
+
+CHECKS: tuple[Check, ...] = (check_own_setting,)
