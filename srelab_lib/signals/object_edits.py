@@ -103,6 +103,10 @@ def _edited(kind: str, item: Raw, window: TimeWindow, raw: RawByKind) -> Iterato
         yield from _bounded(rows) or [_written_again(kind, item, edit, fields)]
 
 
+def _one_line(value: str | None) -> str:
+    return " ".join((value or "").split()) or "empty"
+
+
 def _elsewhere(kind: str, path: str, raw: RawByKind) -> bool:
     """Revisions know the old template of a workload, and events the old number of replicas."""
     return path == "spec.replicas" or (path.startswith("spec.template.") and keeps_revisions(kind, raw))
@@ -112,7 +116,7 @@ def _field(kind: str, item: Raw, time: datetime, path: str, old: str | None, new
     template = next((prefix for prefix in _TEMPLATES if path.startswith(prefix)), "")
     field = path.removeprefix(template)
     if old is None:
-        text = f"{field} of {_named(kind, item)} set to {shortened(new or 'empty')} (the value before is not known)"
+        text = f"{field} of {_named(kind, item)} set to {shortened(_one_line(new))} (the value before is not known)"
     else:
         text = difference(field, old, new, of=_named(kind, item)).text
     return _row(

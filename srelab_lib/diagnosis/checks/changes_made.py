@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from srelab_lib.diagnosis.checks._calls import kind_of
 from srelab_lib.diagnosis.checks._edits import edits
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, hits
 from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.diagnosis.checks._services import net
@@ -22,6 +22,7 @@ from srelab_lib.diagnosis.checks.exceptions import (
     callee_with_new_image,
     changed_before,
     check_exception_storm,
+    what_it_says,
 )
 from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
 
@@ -66,7 +67,7 @@ def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
         change = callee_with_new_image(s, hit) if hit.risen and evident(s, hit) and not changed_before(s, hit) else None
         if change is None or not _is_about(hit, split_ref(change["object"])[2]):
             continue
-        says, who = clipped(str(hit.lines[-1]["message"])), spoken(change["object"])
+        says, who = what_it_says(hit.lines[-1]), spoken(change["object"])
         yield Finding(
             fault="bad_deploy",
             object=str(change["object"]),
@@ -118,7 +119,7 @@ def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
             object=ref,
             summary=f"{spoken(felt[0].object)} fails since the edit of {spoken(ref)}, which {readers_named} reads",
             cause=f"it depends on what {readers_named} does with its new settings, and logs since then "
-            f'"{clipped(str(felt[0].lines[-1]["message"]))}"',
+            f'"{what_it_says(felt[0].lines[-1])}"',
             facts=one_each([change_fact(change), *(fact for hit in felt for fact in hit.facts(2))]),
             since=min(hit.first for hit in felt),
             related=(*sorted(readers), *(hit.object for hit in felt)),

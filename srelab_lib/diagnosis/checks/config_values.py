@@ -21,7 +21,6 @@ from srelab_lib.diagnosis.checks._facts import (
     Row,
     api_time,
     change_fact,
-    clipped,
     earliest,
     in_window,
     log_fact,
@@ -33,7 +32,7 @@ from srelab_lib.diagnosis.checks._facts import (
 from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
-from srelab_lib.diagnosis.checks.exceptions import ERROR
+from srelab_lib.diagnosis.checks.exceptions import ERROR, what_it_says
 from srelab_lib.diagnosis.started import spoken_of
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
@@ -119,7 +118,7 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                 continue
             if _ONE_KEY.search(edit.text.partition(" ")[0]) and _calls_elsewhere(hit.lines[-1]["message"], edit.text):
                 continue
-            said = f'the log of {spoken(hit.object)} says "{clipped(hit.lines[-1]["message"])}"'
+            said = f'the log of {spoken(hit.object)} says "{what_it_says(hit.lines[-1])}"'
             if not _changed_otherwise(s, hit.object, edit.time, hit.first):
                 yield Finding(
                     fault="configmap_wrong_value",
@@ -177,11 +176,13 @@ def _holds(message: str, value: str) -> bool:
     """
     value = value.strip()
     if "\n" in value:
-        return any(
-            re.search(rf"(?m)(?:[:=]\s*[\"']?|[;,|\t]){re.escape(word)}[\"']?\s*(?:$|[;|\t])", value)
-            for word in _QUOTED.findall(message)
-        )
+        return any(_is_value(word, value) for word in _QUOTED.findall(message))
     return 2 < len(value) < 120 and re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", message) is not None
+
+
+def _is_value(word: str, text: str) -> bool:
+    """True when a word stands behind a `:`, `=` or the like at the end of a line of a text."""
+    return re.search(rf"(?m)(?:[:=]\s*[\"']?|[;,|\t]){re.escape(word)}[\"']?\s*(?:$|[;|\t])", text) is not None
 
 
 def _leads_nowhere(view: Net, setting: _Setting) -> bool:
@@ -232,20 +233,30 @@ def _written(meta: Mapping[str, Any]) -> datetime | None:
 
 def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None) -> Finding:
     ref = object_ref("ConfigMap", s.namespace, setting.configmap)
-    shown = next((line.strip() for line in setting.value.splitlines() if line.strip()), "")[:120]
+    shown = _shown(setting.value, str(lines[-1]["message"]))
+    told = f'"{shown}" in {setting.key}' if "\n" in setting.value.strip() else f"{setting.key}={shown}"
     held = Fact(kind="spec", object=ref, text=quoted(**{setting.key: shown}))
     was_edited = f", edited at {edit.time:%H:%M:%SZ}" if edit and edit.time else ""
     return Finding(
         fault="configmap_wrong_value",
         object=ref,
         summary=f"{spoken(setting.workload.ref)} fails on the value of {setting.key} in {spoken(ref)}",
-        cause=f"ConfigMap {setting.configmap} holds {setting.key}={shown}{was_edited}",
+        cause=f"ConfigMap {setting.configmap} holds {told}{was_edited}",
         facts=one_each(
             [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]
         ),  # fmt: skip
         since=earliest(lines[0]["time"], began(s, _endings_of(s, setting.workload.ref))),
         related=(setting.workload.ref,),
     )
+
+
+def _shown(value: str, message: str) -> str:
+    """The line of a file that a complaint speaks of: of what it has in quotes; else the first one."""
+    lines = [line.strip() for line in value.splitlines() if line.strip()]
+    hosts = {address.host for address in addresses(message)}
+    words = [word for word in _QUOTED.findall(message) if word not in hosts]
+    named = (line for word in words for line in lines if _is_value(word, line))
+    return next(named, lines[0] if lines else "")[:120]
 
 
 def _endings_of(s: Snapshot, ref: str) -> list[Ending]:

@@ -83,7 +83,7 @@ def _storms(s: Snapshot) -> Iterator[Finding]:
         fresh = _new_kinds(s, hit)
         if fresh is None or not evident(s, fresh):
             continue
-        what = _kind(max(reversed(fresh.lines), key=lambda line: _tells(str(line["message"]))))
+        what = what_it_says(max(reversed(fresh.lines), key=lambda line: _tells(str(line["message"]))))
         yield Finding(
             fault="exception_storm",
             object=hit.object,
@@ -141,7 +141,7 @@ def check_bad_input(s: Snapshot) -> Iterator[Finding]:
             fault="bad_input",
             object=hit.object,
             summary=f"{spoken(hit.object)} fails on input that it cannot handle, {len(hit.lines)} times",
-            cause=f"some requests carry input that ends in {_kind(hit.lines[-1])}{sent}",
+            cause=f"some requests carry input that ends in {what_it_says(hit.lines[-1])}{sent}",
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
             related=tuple(senders),
@@ -214,8 +214,8 @@ def _tells(message: str) -> int:
     return 2 * bool(_EXCEPTION.search(message)) + bool(ERROR.search(message))
 
 
-def _kind(line: Row) -> str:
-    """`ZeroDivisionError: division by zero` of a line, or the line itself."""
+def what_it_says(line: Row) -> str:
+    """`ZeroDivisionError: division by zero` of a line, or the line without its time and level."""
     message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
     plain = _PREFIX.sub("", message)

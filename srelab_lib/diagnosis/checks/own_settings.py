@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, clipped, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, log_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.changes_made import felt_by_others
 from srelab_lib.diagnosis.checks.config_values import COMPLAINT, SLACK
+from srelab_lib.diagnosis.checks.exceptions import what_it_says
 from srelab_lib.model import Finding, Snapshot, spoken
 
 _IDLE = re.compile(
@@ -77,12 +78,11 @@ def _spans(message: str) -> set[float]:
 
 def _finding(s: Snapshot, change: Row, hit: Hits, felt: list[Hits]) -> Finding:
     name = _VARIABLE.search(str(change["field"]))
-    said = clipped(str(hit.lines[-1]["message"]))
     return Finding(
         fault="bad_deploy",
         object=hit.object,
         summary=f"{spoken(hit.object)} does not do its work since {name['name'] if name else 'a variable'} was altered",
-        cause=f'since then it says "{said}"',
+        cause=f'since then it says "{what_it_says(hit.lines[-1])}"',
         facts=one_each(
             [
                 change_fact(change),
