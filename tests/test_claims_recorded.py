@@ -48,6 +48,7 @@ PARTLY = (
     "claims_twentyninth",
     "claims_thirtieth",
     "claims_thirtyfirst",
+    "claims_thirtysecond",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -57,6 +58,7 @@ TRUE_CLAIMS = {"claims_ninth": 180, "claims_tenth": 180}
 """Where it is not about half of them."""
 KEPT_RATIO = {
     "claims_sixteenth": 0.9,
+    "claims_thirtyfirst": 0.9,
     "claims_seventeenth": 0.9,
     "claims_eighteenth": 0.85,
     "claims_twentyfirst": 0.9,

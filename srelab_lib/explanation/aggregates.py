@@ -27,6 +27,8 @@ _IN_ALL = re.compile(
     re.IGNORECASE,
 )
 _COUNT_FIELD = re.compile(r"(?<![\w.])(?P<name>[A-Za-z_]*(?:count|failed|restarts|replicas|Replicas))=(?P<count>\d+)\b")
+_ASKED = re.compile(r"\brequested: (?P<key>[\w./-]+)=(?P<asked>[\w.]+), used: (?P=key)=(?P<used>[\w.]+)")
+"""A quota's words: what is used, and what is asked for on top of it."""
 _NODES = re.compile(r"\b\d+/(?P<all>\d+) nodes\b")
 _OF_NODES = re.compile(r"(?<![\d/.])(?P<some>\d+) (?:node\(s\)|Insufficient|Too many)")
 _POD_TOLD = re.compile(r"\b[Pp]od (?:[\w-]+/)?([a-z][\w-]*-[a-z0-9]{5})(?![\w-])")
@@ -81,6 +83,9 @@ def _sums(held: Sequence[Held]) -> Iterator[Quantity]:
     for name in set.intersection(*(set(one) for one in counts)) if len(counts) > 1 else ():
         total = sum(one[name] for one in counts)
         yield Quantity(text=f"{total}", value=total)
+    for match in (found for fact in held for found in _ASKED.finditer(fact.item.text)):
+        asked, used = quantities(match["asked"]), quantities(match["used"])
+        yield from (replace(one, value=one.value + other.value) for one in asked[:1] for other in used[:1])
     changed = [[quantities(end) for step in steps(fact.plain)[:1] for end in step] for fact in held]
     for ends in zip(*changed, strict=True) if len(held) > 1 and all(changed) else ():
         known = [end[0] for end in ends if end]

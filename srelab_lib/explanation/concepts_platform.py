@@ -89,7 +89,7 @@ PLATFORM: tuple[Concept, ...] = (
         "refused",
         r"\brefus\w*",
         r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
-        r"x509|expired|invalid|\b4(?:01|03|29)\b",
+        r"x509|expired|invalid|\b4(?:01|03|29)\b|too many (?:clients|connections)",
         (FAILED, UNREADY),
     ),
     event(

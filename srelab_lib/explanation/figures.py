@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from srelab_lib.explanation.number_roles import roles_between
 from srelab_lib.explanation.number_words import ONE_IN, WORD_NUMBER, WORDS, fraction_of, share_of, with_halves
@@ -71,6 +72,11 @@ _HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|
 
 def quantities(text: str) -> list[Quantity]:
     """Every number of a text that is not part of a name, in order."""
+    return [*_quantities(text)]
+
+
+@lru_cache(maxsize=8192)
+def _quantities(text: str) -> tuple[Quantity, ...]:
     text = _HYPHENED.sub(" ", with_halves(text))
     blank = _blanked(text, _CLOCK, _DATE)
     found = [_duration(match) for match in _DURATION.finditer(blank)]
@@ -88,7 +94,7 @@ def quantities(text: str) -> list[Quantity]:
     found += [_parsed(match) for match in _NUMBER.finditer(blank)]
     found += [_spelled(match) for match in WORD_NUMBER.finditer(blank)]
     found.sort(key=lambda item: item.start)
-    return _shared_rates([_in_context(item, text) for item in _shared_units(found, text)], text)
+    return tuple(_shared_rates([_in_context(item, text) for item in _shared_units(found, text)], text))
 
 
 def clock_times(text: str) -> list[str]:
@@ -230,7 +236,7 @@ def _in_context(item: Quantity, text: str) -> Quantity:
         return _rate(item, unit_of(counted["span"])[2])
     if not item.family and _RATE_KEY.search(before) and not _OTHER_SPAN.search(after):
         return replace(item, family="rate")
-    return item if item.family else _with_key_unit(item, before)
+    return item if item.family or after.startswith(" times") else _with_key_unit(item, before)
 
 
 _RATE_KEY = re.compile(

@@ -57,7 +57,7 @@ MODIFIERS = word_set(
     """
     the a an its their this that these those his her our your all every each any some no one two three four both
     other another same new old older newer newest latest current previous former first second third last next
-    initial original single sole only own main affected failing failed broken crashing crashed faulty bad unhealthy
+    initial original single sole free only own main affected failing failed broken crashing crashed faulty bad unhealthy
     healthy running restarted restarting terminated killed pending stuck unready ready target whole entire given
     said empty single-replica underlying respective corresponding correct wrong right different missing nonexistent
     existing real actual several many most few multiple of to in on by for from with at as into and or but so

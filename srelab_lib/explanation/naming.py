@@ -208,13 +208,18 @@ def _unknown_word(claim: Passage, covered: str, held: Sequence[Held], names: Nam
         if not is_name and word in loose and not describes(word):
             return word
     for word in words(_NO_SERVICE.sub(" ", covered)):
-        if stem(word) in stems or _UNIT_WORD.fullmatch(word) or word in spaces:
+        if stem(word) in stems or _UNIT_WORD.fullmatch(word) or word in spaces or _ends_a_name(word, facts):
             continue
         if _is_service(word, claim.spread, names) or not (
             _plain_word(word) or _is_vocabulary(word) or _is_product(word, facts)
         ):
             return word
     return None
+
+
+def _ends_a_name(word: str, facts: str) -> bool:
+    """`The proxy` of `haproxy.cfg`."""
+    return len(word) > 3 and re.search(rf"[a-z]{re.escape(word)}(?![a-z])", facts) is not None
 
 
 def _own_namespaces(claim: Passage, held: Sequence[Held]) -> Iterator[str]:

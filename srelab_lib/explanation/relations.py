@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.number_words import WORDS
@@ -141,10 +142,11 @@ def _breaks_down(text: str, match: re.Match[str]) -> bool:
     return match[0] in {"went down", "goes down"} and _BREAKS_DOWN.match(text, match.end()) is not None
 
 
-def steps(text: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def steps(text: str) -> tuple[tuple[str, str], ...]:
     """Old and new value of what a plain text says was altered, as written: `from 256Mi to 10Mi`, `app:v1 -> app:v2`."""
     found = [(match["old"], match["new"]) for pattern in _STEPS for match in pattern.finditer(text)]
-    return [(_bare(old), _bare(new)) for old, new in [*found, *_rewritten(text)]]
+    return tuple((_bare(old), _bare(new)) for old, new in [*found, *_rewritten(text)])
 
 
 _BECAME = re.compile(r"\bwritten again by \S+: (?P<old>.+) became (?P<new>.+?)(?: \(commit \w+\))?$")

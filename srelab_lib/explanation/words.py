@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 _HUMP = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -53,6 +53,7 @@ _REWRITTEN = (
         ),
         "threw ",
     ),
+    (re.compile(r"\braised (?:from|in|at) (?=[\w./]*\.[a-z]{1,4}\b)"), "thrown in "),
     (re.compile(r"\brais(?:es|ed|ing) (?=[\"`'])"), "threw "),
     (
         re.compile(
@@ -119,6 +120,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(maxsize=8192)
 def spread(text: str) -> str:
     """Lower case, camel and snake case taken apart, contractions written out: what patterns are matched against."""
     for whole in (_ONE_WORD, _PLURAL):
