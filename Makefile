@@ -25,7 +25,7 @@ test: $(VENV)/.ready-dev lint ## every test that this machine can run
 
 # One cluster, so one test of it at a time.
 test-cluster: $(VENV)/.ready-dev ## those of them that need the lab; without it each is skipped
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster $$(grep -l 'mark\.cluster' tests/test_*.py)
 
 bench: $(VENV)/.ready-dev ## speed and accuracy, each against a peer in the same run
 	$(BIN)/python -m benchmarks

@@ -152,7 +152,7 @@ def explains(cause: Finding, effect: Finding, ties: Ties = NO_TIES) -> bool:
 
 
 def _came_with_image(one: Finding, other: Finding) -> bool:
-    """True for the errors of a program with another image, and for those of one who calls it."""
+    """True for the errors of a program with another image or variable, and for those of one who calls it."""
     storm, deploy = (one, other) if one.fault == "exception_storm" else (other, one)
     return deploy.strength > 1 and bool({deploy.object, *deploy.related} & {storm.object, *storm.related})
 

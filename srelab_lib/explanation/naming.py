@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from srelab_lib.explanation.figures import quantities
 from srelab_lib.explanation.lexicon import (
@@ -265,9 +266,14 @@ _LEADING = re.compile(r"(?P<word>[a-z][a-z']+) (?=\w)")
 _UNIT_WORD = re.compile(UNIT, re.IGNORECASE)
 
 
+@cache
+def _known_words() -> frozenset[str]:
+    return frozenset(english() | TECHNICAL)
+
+
 def _plain_word(word: str) -> bool:
     word = word.strip("'").removesuffix("'s")
-    known = english() | TECHNICAL
+    known = _known_words()
     return (
         len(word) < 2
         or re.fullmatch(r"\w+fold|(?:tri|quadru|quintu)pl\w+", word) is not None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from srelab_lib.explanation.codes import explained
 from srelab_lib.explanation.figures import clock_times, quantities
@@ -52,6 +52,13 @@ _CITATION = re.compile(r"[\[(]\s*E\d+(?:\s*(?:,|;|and|&|-|–)\s*E\d+)*\s*[\])]|
 CITED_ID = re.compile(r"\bE\d+\b")
 
 
+@lru_cache(maxsize=64)
+def _any_of(names: frozenset[str]) -> re.Pattern[str]:
+    """Any of the names as a whole, or as the beginning of a pod's name; the longest first."""
+    longest_first = "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))
+    return re.compile(rf"(?<![\w.-])(?:{longest_first})(?:{_POD_SUFFIX.pattern}|-v\d+)?(?![\w-])", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Passage:
     """A text, read: `plain` keeps case and names, `spread` has names of objects blanked and the rest taken apart."""
@@ -63,10 +70,7 @@ class Passage:
     def spread(self) -> str:
         """What patterns of the vocabulary are matched against."""
         text = _PATH.sub(" ·", self.plain)
-        for name in sorted(self.hidden, key=len, reverse=True):
-            whole = rf"(?<![\w.-]){re.escape(name)}(?:{_POD_SUFFIX.pattern}|-v\d+)?(?![\w-])"
-            text = re.sub(whole, "·", text, flags=re.IGNORECASE)
-        return spread(text)
+        return spread(_any_of(self.hidden).sub("·", text) if self.hidden else text)
 
     @cached_property
     def quantities(self) -> list[Quantity]:
@@ -154,6 +158,7 @@ class Names:
         return tuple(kinds) or CONTROLLERS
 
 
+@lru_cache(maxsize=64)
 def names_of(evidence: EvidenceSet) -> Names:
     """The objects of all facts, and the containers that they name."""
     homes = {(name, workload_of(item.object)) for item in evidence.items for name in _CONTAINER.findall(item.text)}
@@ -210,6 +215,7 @@ def read_claim(text: str, names: Names) -> Passage:
     return Passage(_CODES.sub(r"\1\2 errors", with_halves(plain(_CITATION.sub(" ", text)))), names.peculiar)
 
 
+@lru_cache(maxsize=1024)
 def read_fact(item: Evidence, names: Names) -> Held:
     """A fact with its source: object, kind, time, and the kinds that own a pod."""
     parts = [item.object, f"kind {item.kind}", item.text]

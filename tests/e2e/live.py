@@ -7,6 +7,7 @@ some minutes: `pytest tests/e2e/live.py`.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from srelab_lib.settings import DEFAULT_INCIDENT, LAB_CONTEXT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "k8s" / "manifests" / "broken-app"
+CLUSTER_GOES = "SRELAB_CLUSTER_GOES"
+"""Set where the whole cluster is deleted right after, and need not be healed."""
 BASELINE_SECONDS = 120
 DAMAGE_SECONDS = 80
 LIMIT = (
@@ -60,6 +63,8 @@ def broken_at() -> Iterator[float]:
     time.sleep(max(0.0, BASELINE_SECONDS - running_seconds()))
     kubectl("patch", "deployment/broken-app", "--patch", LIMIT)
     yield time.monotonic()
+    if os.environ.get(CLUSTER_GOES):
+        return
     kubectl("replace", "--force", "-k", str(APP))
     kubectl("rollout", "status", "deployment/broken-app", "--timeout=240s")
 

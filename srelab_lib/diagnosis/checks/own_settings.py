@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, log_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import Hits, by_workload, matching
+from srelab_lib.diagnosis.checks._logs import ANYTHING, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.changes_made import felt_by_others
 from srelab_lib.diagnosis.checks.config_values import COMPLAINT, SLACK
@@ -37,12 +37,19 @@ def check_own_setting(s: Snapshot) -> Iterator[Finding]:
         if not _VARIABLE.search(str(row["field"])):
             continue
         for pattern in (COMPLAINT, _IDLE):
-            lines = [line for line in matching(s, pattern, quiet=True) if _tells(line, row)]
-            for hit in by_workload(s, lines) if len(lines) >= _FEW else ():
+            for hit in by_workload(s, _told(s, row, pattern)):
                 felt = felt_by_others(s, {hit.object}, row["time"])
                 hurt = felt if pattern is _IDLE else evident(s, hit)
                 if hurt and hit.ongoing:
                     yield _finding(s, row, hit, felt)
+
+
+def _told(s: Snapshot, change: Row, pattern: re.Pattern[str]) -> list[Row]:
+    """Lines of a kind that tell of a change; none where most that have the new value are of another kind: a label."""
+    lines, others = (
+        [line for line in matching(s, one, quiet=True) if _tells(line, change)] for one in (pattern, ANYTHING)
+    )
+    return lines if len(lines) >= max(_FEW, len(others) / 2) else []
 
 
 def _tells(line: Row, change: Row) -> bool:
