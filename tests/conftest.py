@@ -11,8 +11,19 @@ from srelab_lib.errors import SourceError
 from srelab_lib.settings import LAB_CONTEXT
 
 
+LONGEST = (
+    "test_other_apps.py",
+    "test_claims_recorded.py",
+    "test_notebooks.py",
+    "test_grounding.py",
+    "test_incidents.py",
+)
+"""What takes a worker longest, and so comes first."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     asking = [item for item in items if item.get_closest_marker("cluster")]
     if not asking:
         return

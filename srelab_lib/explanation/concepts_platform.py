@@ -41,7 +41,7 @@ PLATFORM: tuple[Concept, ...] = (
     ),
     state(
         "available",
-        r"\b(?:un)?availab\w*(?! memory| (?:checks?|lookups?|quer(?:y|ies)|requests?|searche?s?)\b)",
+        r"\b(?:un)?availab\w*+(?! memory| (?:checks?|lookups?|quer(?:y|ies)|requests?|searche?s?)\b)",
         r"available\W{0,2}true|is available|are available|replicas available|available replicas\W?[1-9]",
         r"available\W{0,2}(?:false|0\b)|(?:ready|available) replicas\W?0|unavailab|not available|"
         r"nodes are available|no endpoints|\b0/\d|not ready|\b503\b|ready\W{0,2}(?:false|0\b)|"

@@ -25,6 +25,7 @@ _PATIENCE = re.compile(r"time_?out|deadline|(?:^|_)(?:ttl|wait|patience)(?:_|$)"
 _GAVE_UP = re.compile(
     r"time-?d? ?out|deadline exceeded|\b(?:read|connect|request|socket|client)[ _]?timeout", re.IGNORECASE
 )
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SPAN = re.compile(r"(?<![\w.])(?P<number>\d+(?:\.\d+)?) ?(?P<unit>ms|millis\w*|s|secs?|seconds?)?(?![\w.])")
 _IN_MS = re.compile(r"(?:^|_)(?:ms|millis\w*)$", re.IGNORECASE)
 _FEW = 3
@@ -57,7 +58,7 @@ def _tells(line: Row, change: Row) -> bool:
     if line["object"] != change["object"] or line["time"] < change["time"] - SLACK:
         return False
     name, new, message = str(change["field"]), str(change["new"]).strip(), str(line["message"])
-    if re.fullmatch(r"[\d.]+", new):
+    if _NUMBER.fullmatch(new):
         return _is_cut(change) and bool(_GAVE_UP.search(message)) and _seconds(name, new) in _spans(message)
     return 3 < len(new) < 120 and re.search(rf"(?<![\w.-]){re.escape(new)}(?![\w-])", message) is not None
 
@@ -65,7 +66,7 @@ def _tells(line: Row, change: Row) -> bool:
 def _is_cut(change: Row) -> bool:
     name = _VARIABLE.search(str(change["field"]))
     old, new = str(change["old"]), str(change["new"])
-    shorter = re.fullmatch(r"[\d.]+", old) is not None and float(new) < float(old)
+    shorter = _NUMBER.fullmatch(old) is not None and float(new) < float(old)
     return name is not None and _PATIENCE.search(name["name"]) is not None and shorter
 
 
