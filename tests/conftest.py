@@ -10,7 +10,6 @@ from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.errors import SourceError
 from srelab_lib.settings import LAB_CONTEXT
 
-
 LONGEST = (
     "test_other_apps.py",
     "test_claims_recorded.py",
