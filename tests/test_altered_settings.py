@@ -16,7 +16,7 @@ from srelab_lib.diagnosis.checks._logs import without_none
 from srelab_lib.diagnosis.started import spoken_of
 from srelab_lib.model import Diagnosis, Snapshot
 
-SHOWN_LATER = pd.Timestamp(datetime(2026, 11, 28, 8, 43, tzinfo=UTC))
+STARTED_LATER = pd.Timestamp(datetime(2026, 11, 28, 8, 43, tzinfo=UTC))
 
 
 def changed(name: str, table: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Snapshot:
@@ -37,7 +37,7 @@ def written(name: str, table: str, column: str, old: str, new: str) -> Diagnosis
 def test_an_edit_that_is_read_when_a_container_starts_counts_for_nothing_before_it_does() -> None:
     edit = "ConfigMap/stocktake/count-options"
     assert [ref for ref, _ in unread_edits(diagnosed("stocktake").snapshot)] == [edit]
-    started = changed("stocktake", "containers", lambda df: df.assign(started_at=SHOWN_LATER))
+    started = changed("stocktake", "containers", lambda df: df.assign(started_at=STARTED_LATER))
     assert unread_edits(started) == frozenset()
 
 

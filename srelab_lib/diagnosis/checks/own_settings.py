@@ -1,4 +1,4 @@
-"""A variable or flag of a program that was altered, and of which its own log tells since then."""
+"""A variable of a program that was altered, and of which its own log tells since then."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IDLE = re.compile(
     re.IGNORECASE,
 )
 """What a program says that finds nothing to do."""
-_VARIABLE = re.compile(r"\.env\[(?P<name>[^\]]+)\]$")
+_OF_VARIABLE = re.compile(r"\.env\[(?P<name>[^\]]+)\]$")
 _PATIENCE = re.compile(r"time_?out|deadline|(?:^|_)(?:ttl|wait|patience)(?:_|$)", re.IGNORECASE)
 _GAVE_UP = re.compile(
     r"time-?d? ?out|deadline exceeded|\b(?:read|connect|request|socket|client)[ _]?timeout", re.IGNORECASE
@@ -35,14 +35,18 @@ def check_own_setting(s: Snapshot) -> Iterator[Finding]:
     """Variables of a rollout whose new value a program's own complaints hold, or that it finds nothing to do with."""
     df = s["changes"]
     for row in rows(df[df["old"].notna() & df["new"].notna()]):
-        if not _VARIABLE.search(str(row["field"])):
-            continue
-        for pattern in (COMPLAINT, _IDLE):
+        for pattern in (COMPLAINT, _IDLE) if _variable(row) else ():
             for hit in by_workload(s, _told(s, row, pattern)):
                 felt = felt_by_others(s, {hit.object}, row["time"])
                 hurt = felt if pattern is _IDLE else evident(s, hit)
                 if hurt and hit.ongoing:
                     yield _finding(s, row, hit, felt)
+
+
+def _variable(change: Row) -> str:
+    """The name of the variable that was altered; empty where it was something else."""
+    found = _OF_VARIABLE.search(str(change["field"]))
+    return found["name"] if found else ""
 
 
 def _told(s: Snapshot, change: Row, pattern: re.Pattern[str]) -> list[Row]:
@@ -57,22 +61,21 @@ def _tells(line: Row, change: Row) -> bool:
     """True for a line since the change that holds its new value, or that ran into the patience that it cut."""
     if line["object"] != change["object"] or line["time"] < change["time"] - SLACK:
         return False
-    name, new, message = str(change["field"]), str(change["new"]).strip(), str(line["message"])
+    new, message = str(change["new"]).strip(), str(line["message"])
     if _NUMBER.fullmatch(new):
-        return _is_cut(change) and bool(_GAVE_UP.search(message)) and _seconds(name, new) in _spans(message)
+        return _is_cut(change) and bool(_GAVE_UP.search(message)) and _seconds(change) in _spans(message)
     return 3 < len(new) < 120 and re.search(rf"(?<![\w.-]){re.escape(new)}(?![\w-])", message) is not None
 
 
 def _is_cut(change: Row) -> bool:
-    name = _VARIABLE.search(str(change["field"]))
-    old, new = str(change["old"]), str(change["new"])
+    old, new = str(change["old"]).strip(), str(change["new"])
     shorter = _NUMBER.fullmatch(old) is not None and float(new) < float(old)
-    return name is not None and _PATIENCE.search(name["name"]) is not None and shorter
+    return shorter and _PATIENCE.search(_variable(change)) is not None
 
 
-def _seconds(name: str, number: str) -> float:
-    """The seconds of a variable: `TIMEOUT_MS` has a thousandth of them."""
-    return float(number) / 1000 if _IN_MS.search(name.rstrip("]")) else float(number)
+def _seconds(change: Row) -> float:
+    """The new number of a variable in seconds: `TIMEOUT_MS` has a thousandth of them."""
+    return float(change["new"]) / (1000 if _IN_MS.search(_variable(change)) else 1)
 
 
 def _spans(message: str) -> set[float]:
@@ -85,11 +88,10 @@ def _spans(message: str) -> set[float]:
 
 
 def _finding(s: Snapshot, change: Row, hit: Hits, felt: list[Hits]) -> Finding:
-    name = _VARIABLE.search(str(change["field"]))
     return Finding(
         fault="bad_deploy",
         object=hit.object,
-        summary=f"{spoken(hit.object)} does not do its work since {name['name'] if name else 'a variable'} was altered",
+        summary=f"{spoken(hit.object)} does not do its work since {_variable(change)} was altered",
         cause=f'since then it says "{what_it_says(hit.lines[-1])}"',
         facts=one_each(
             [
