@@ -73,10 +73,9 @@ _COUNTED = re.compile(r"(?<=\d) [a-z]{4,}(?= to \d)")
 def _directions_between(part: Passage, held: Sequence[Held]) -> set[str]:
     """Where something went from one fact to a later one: the excess was 0.108, then 0.392."""
     found: set[str] = set()
-    dated = sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
     dateless = _AT_CLOCK.sub("", part.plain)
     written = [*steps(dateless), *(steps(_COUNTED.sub("", dateless)) if _COUNTED.search(dateless) else ())]
-    known = [[*fact.quantities, *following(part, [fact])] for fact in dated] if written else []
+    known = [[*fact.quantities, *following(part, [fact])] for fact in _dated(held)] if written else []
     for old, new in ((quantities(old), quantities(new)) for old, new in written):
         if old and new and _comes_later(old[0], new[0], known):
             found.add("rose" if new[0].value > old[0].value else "fell")
@@ -89,10 +88,14 @@ def _directions_since(part: Passage, case: Case) -> set[str]:
     before = [item for item in case.claim.quantities if item.end <= start and item.family]
     new = next((item for item in part.quantities if item.family), None)
     old = next((item for item in reversed(before) if new and item.family == new.family), None)
-    dated = sorted((fact for fact in case.held if fact.item.time), key=lambda fact: str(fact.item.time))
-    if old is None or new is None or not _comes_later(old, new, [fact.quantities for fact in dated]):
+    if old is None or new is None or not _comes_later(old, new, [fact.quantities for fact in _dated(case.held)]):
         return set()
     return {"rose" if new.value > old.value else "fell"}
+
+
+def _dated(held: Sequence[Held]) -> list[Held]:
+    """The facts that have a date, oldest first."""
+    return sorted((fact for fact in held if fact.item.time), key=lambda fact: str(fact.item.time))
 
 
 def _comes_later(old: Quantity, new: Quantity, dated: Sequence[Sequence[Quantity]]) -> bool:
