@@ -53,7 +53,7 @@ def _status_symptoms(s: Snapshot, ref: str) -> list[Fact]:
             continue
         if row["restart_count"] and in_window(s, row["last_finished_at"]) and not _started_up(s, row):
             facts.append(status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
-                                     last_exit_code=row["last_exit_code"], time=row["last_finished_at"]))  # fmt: skip
+                                     exit_code=row["last_exit_code"], time=row["last_finished_at"]))  # fmt: skip
         elif row["ready"] is False and _has_started(s, row["started_at"]):
             facts.append(status_fact(row, ready=False, state=row["state"], waiting_reason=row["waiting_reason"]))
     return facts

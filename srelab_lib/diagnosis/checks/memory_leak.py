@@ -236,7 +236,7 @@ def _finding(ref: str, row: Row, ramps: list[Ramp], strength: Literal[1, 2]) -> 
 def _ended(ref: str, row: Row) -> list[Fact]:
     limit = spec_fact(ref, container=row["container"], memory_limit=resource(row, "limits", "memory"))
     died = status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
-                       last_exit_code=row["last_exit_code"], time=row["last_finished_at"])  # fmt: skip
+                       exit_code=row["last_exit_code"], time=row["last_finished_at"])  # fmt: skip
     return [*([died] if row["last_reason"] else []), *([limit] if row["memory_limit_bytes"] else [])]
 
 
