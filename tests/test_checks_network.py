@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from recorded_checks import DATA, by_fault, found, recorded
 
-from srelab_lib.diagnosis.checks import dependencies, ingress, names, network_policy, services
+from srelab_lib.diagnosis.checks import dependencies, ingress, names, network_policy, ports, selectors
 from srelab_lib.diagnosis.checks._calls import addresses, called, kind_of
 from srelab_lib.diagnosis.checks._policies import Peer, Policy, allowed, matches
 from srelab_lib.diagnosis.checks._services import net
 
-GROUP = (*services.CHECKS, *names.CHECKS, *network_policy.CHECKS, *ingress.CHECKS, *dependencies.CHECKS)
+SERVICES = (*selectors.CHECKS, *ports.CHECKS)
+GROUP = (*SERVICES, *names.CHECKS, *network_policy.CHECKS, *ingress.CHECKS, *dependencies.CHECKS)
 EFFECTS = {"dependency_down"}
 
 
@@ -42,7 +43,7 @@ def test_names_the_fault_and_quotes_what_proves_it(recording: str, fault: str, r
 
 
 def test_the_label_that_differs_is_named() -> None:
-    (finding,) = found(recorded("service_selector_mismatch"), (services.check_selector_mismatch,))
+    (finding,) = found(recorded("service_selector_mismatch"), (selectors.check_selector_mismatch,))
     assert "selects tier=back-end" in finding.cause
     assert "have tier=backend" in finding.cause
 
@@ -52,7 +53,7 @@ def test_a_service_without_a_selector_of_its_own_has_no_mismatch(field: dict[str
     def alter(data: dict[str, Any]) -> None:
         data["raw"]["Service"][0]["spec"].update(field)
 
-    assert found(recorded("service_selector_mismatch", alter), (services.check_selector_mismatch,)) == []
+    assert found(recorded("service_selector_mismatch", alter), (selectors.check_selector_mismatch,)) == []
 
 
 def test_a_service_whose_pods_are_scaled_away_matches() -> None:
@@ -61,7 +62,7 @@ def test_a_service_whose_pods_are_scaled_away_matches() -> None:
         data["raw"]["Deployment"][0]["spec"]["replicas"] = 0
         data["raw"]["Pod"] = [pod for pod in data["raw"]["Pod"] if not pod["metadata"]["name"].startswith("catalog")]
 
-    assert found(recorded("service_selector_mismatch", scale), services.CHECKS) == []
+    assert found(recorded("service_selector_mismatch", scale), SERVICES) == []
 
 
 def test_a_service_that_was_deleted_is_the_object_when_its_pods_are_there() -> None:
@@ -88,7 +89,7 @@ def test_a_declared_port_alone_is_no_fault() -> None:
             spec = item["spec"].get("template", item)["spec"]
             spec["containers"][0].pop("readinessProbe", None)
 
-    assert found(recorded("service_wrong_port", silence), services.CHECKS) == []
+    assert found(recorded("service_wrong_port", silence), SERVICES) == []
 
 
 def test_a_policy_with_a_rule_for_the_caller_does_not_block() -> None:

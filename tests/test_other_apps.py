@@ -123,6 +123,15 @@ def test_input_that_cannot_be_read_is_laid_on_its_sender_only_where_that_was_cha
     assert "nothing was changed before" in calm.verdict.cause
 
 
+def test_a_program_that_ends_since_it_lost_a_variable_lacks_it_whatever_it_says() -> None:
+    silent = altered("remit", "logs", lambda df: ~df["message"].str.contains("ECB_FEED_KEY"))
+    assert (silent.verdict.fault, silent.verdict.change) == ("crash_missing_env", diagnosed("remit").verdict.change)
+    kept = altered("remit", "changes", lambda df: ~df["text"].str.contains("ECB_FEED_KEY"))
+    assert kept.verdict.fault == "crash_missing_env"
+    neither = diagnose(replace(silent.snapshot, tables={**silent.snapshot.tables, "changes": kept.snapshot["changes"]}))
+    assert neither.verdict.fault == "crash_app_exit"
+
+
 def test_a_change_is_told_on_one_line() -> None:
     assert "\n" not in diagnosed("observatory").verdict.summary
 

@@ -61,6 +61,21 @@ def test_the_cause_stands_before_its_effects_in_any_input_order() -> None:
     assert order(*findings) == order(*reversed(findings))
 
 
+def test_a_wrong_probe_is_why_its_own_workload_does_not_answer_and_not_the_other_way_round() -> None:
+    probe, down = finding("readiness_probe_misconfigured", DB, strength=2), finding("dependency_down", DB, strength=2)
+    assert explains(probe, down)
+    assert not explains(down, probe)
+    waits = finding("readiness_probe_misconfigured", WEB, strength=2, related=(DB,))
+    assert explains(down, waits)
+
+
+def test_of_changes_that_fit_the_one_that_a_check_holds_is_named() -> None:
+    held, later = change("image", minute=-2, text="held"), change("image", minute=-1, text="later")
+    facts = (Fact(kind="change", object=WEB, text="held", time=held.time),)
+    assert rank([finding("exception_storm")], [held, later])[0].change is later
+    assert rank([finding("exception_storm", facts=facts)], [held, later])[0].change is held
+
+
 def test_an_effect_names_what_it_follows_from() -> None:
     ranked = rank([finding("oom_killed"), finding("exception_storm", minute=1)], ())
     assert ranked[1].why == f"it follows from oom_killed of {spoken(WEB)}"

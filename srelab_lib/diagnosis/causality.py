@@ -93,10 +93,16 @@ _UPWARD: frozenset[tuple[str, str]] = frozenset(
 
 
 _OF_ONE_OBJECT: frozenset[tuple[str, str]] = frozenset(
-    {("retry_storm", "exception_storm"), ("pool_exhausted", "slow_dependency"), ("pool_exhausted", "dependency_down")}
+    {
+        ("retry_storm", "exception_storm"),
+        ("pool_exhausted", "slow_dependency"),
+        ("pool_exhausted", "dependency_down"),
+        ("readiness_probe_misconfigured", "dependency_down"),
+    }
 )
 """A caller that tries too often fails by it; the errors of whom it calls may be why it tries again. One whose pool is
-used up is slow to its own callers; the slowness of whom it calls may be why its pool is used up."""
+used up is slow to its own callers; the slowness of whom it calls may be why its pool is used up. One whose probe asks
+the wrong thing gives its callers no answer; where one that it calls is down its probe may be right."""
 _LIFE = frozenset({"crash_app_exit", "container_killed"})
 """A process that ends: on the dependency itself it is the cause of `dependency_down`, on a caller it is the effect."""
 

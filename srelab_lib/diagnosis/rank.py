@@ -118,9 +118,15 @@ def _of_this_episode(finding: Finding, changes: Sequence[Change], start: datetim
 
 
 def _root(effect: Finding, findings: Sequence[Finding], ties: Ties) -> Finding | None:
-    """The deepest finding that explains `effect`, or None when it stands for itself."""
+    """The deepest finding that explains `effect`, of one fault the first; None when it stands for itself."""
     causes = [cause for cause in findings if explains(cause, effect, ties)]
-    return min(causes, key=lambda f: (TIER[f.fault], -f.strength, f.object, f.fault), default=None)
+    deepest = min(causes, key=lambda f: (TIER[f.fault], -f.strength, f.object, f.fault), default=None)
+    alike = [f for f in causes if deepest and (f.fault, f.strength) == (deepest.fault, deepest.strength)]
+    return min(alike, key=lambda f: (_time(f), f.object), default=None)
+
+
+def _time(finding: Finding) -> float:
+    return finding.since.timestamp() if finding.since else float("inf")
 
 
 def explains(cause: Finding, effect: Finding, ties: Ties = NO_TIES) -> bool:

@@ -16,6 +16,8 @@ SLACK = timedelta(seconds=90)
 CHANGE_REACH = timedelta(minutes=15)
 """How long before the trouble a change may lie to be named as what started it."""
 
+_RIGHT_BEFORE = 60
+"""Seconds."""
 _CALLING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
 TASK_REACH = 60
 """Seconds: where nothing else was changed, a Job that came right before and used what the failing one uses is named."""
@@ -31,7 +33,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "image_never_pull": r"image",
     "image_wrong_arch": r"image",
     "crash_bad_command": r"command|args|image",
-    "crash_missing_env": r"env|image|command|args",
+    "crash_missing_env": r"env|image|command|args|data|config",
     "crash_app_exit": r"env|image|command|args|config|data|containers|volume|security",
     "dev_server_in_production": r"command|args|image|env",
     "readiness_probe_misconfigured": r"readiness|probe|port|image|command|args",
@@ -39,9 +41,9 @@ _CHANGED_FIELD: dict[str, str] = {
     "startup_probe_too_short": r"startup|liveness|probe|image|env|data|config",
     "service_selector_mismatch": r"selector|label",
     "service_wrong_port": r"port",
-    "node_selector_unmatched": r"nodeselector|affinity",
+    "node_selector_unmatched": r"nodeselector|affinity|label",
     "taint_untolerated": r"taint|toleration",
-    "anti_affinity_unmet": r"affinity|replicas",
+    "anti_affinity_unmet": r"affinity|topology|replicas",
     "scaled_to_zero": r"replicas|scale",
     "configmap_missing": r"config|env|volume|created|deleted",
     "configmap_key_missing": r"config|env|volume|data",
@@ -57,8 +59,8 @@ _CHANGED_FIELD: dict[str, str] = {
     "node_cordoned": r"unschedulable|taint|cordon",
     "ingress_class_missing": r"class",
     "ingress_backend_missing": r"backend|rules|spec",
-    "init_container_failed": r"init",
-    "init_container_stuck": r"init",
+    "init_container_failed": r"init|data|config|secret|volume|security",
+    "init_container_stuck": r"init|data|config",
     "exception_storm": r"env|image|command|args|data|config",
     "slow_dependency": r"env|image|data|config",
     "memory_leak": r"env|image|command|args",
@@ -102,7 +104,8 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
         if change.object in objects
         and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
         and (
-            ((pattern.search(change.field) or change.text.endswith(NOT_KNOWN)) and not _only_came(change, finding))
+            _is_held(change, finding)
+            or ((pattern.search(change.field) or change.text.endswith(NOT_KNOWN)) and not _only_came(change, finding))
             or (is_task(change) and change.time <= finding.since)
         )
         and _touches(change, finding)
@@ -110,10 +113,13 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
     if not fitting and finding.fault in _MET_BY_TASKS:
         jobs = ties.tasks.get(finding.object, frozenset())
         fitting = [c for c in changes if c.object in jobs and is_task(c) and 0 <= _seconds(c, finding) <= TASK_REACH]
+    if not fitting:
+        fitting = [change for change in changes if _just_edited(change, finding)]
     own = {finding.object, *ties.reads.get(finding.object, ())}
     return max(
         fitting,
         key=lambda c: (
+            _is_held(c, finding),
             _directness(c, finding, own),
             _is_told(c, finding),
             c.time,
@@ -121,6 +127,23 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
             c.text,
         ),
         default=None,
+    )
+
+
+def _just_edited(change: Change, finding: Finding) -> bool:
+    """True for an edit of the very object right before it broke, whatever was altered in it."""
+    edited = (
+        change.object == finding.object
+        and re.search(_ANY_EDIT, change.field)
+        and not re.search(RESTARTED, change.field)
+    )
+    return bool(edited) and -SLACK.total_seconds() <= _seconds(change, finding) <= _RIGHT_BEFORE
+
+
+def _is_held(change: Change, finding: Finding) -> bool:
+    """True for a change that the check itself found, and holds against what it is about."""
+    return any(
+        fact.kind == "change" and (fact.object, fact.text) == (change.object, change.text) for fact in finding.facts
     )
 
 
@@ -158,14 +181,18 @@ def is_task(change: Change) -> bool:
 def _is_told(change: Change, finding: Finding) -> bool:
     """True when the finding's cause names what was changed: the new value, or the key of a ConfigMap.
 
-    `KeyError: 'gramm'` of a unit that was set to `gramm`; `key MODE of ConfigMap settings does not exist`.
+    `KeyError: 'gramm'` of a unit that was set to `gramm`; `key MODE of ConfigMap settings does not exist`. Or when the
+    new value names the object that is at fault: `claimName=scans` of a claim that is not bound.
     """
+    if change.object != finding.object and _has_word(split_ref(finding.object)[2], change.new or ""):
+        return True
     key = re.fullmatch(r"data\[(.+)\]", change.field)
     words = [(change.new or "").strip(), key[1] if key else ""]
-    return any(
-        len(word) > 2 and re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", finding.cause) is not None
-        for word in words
-    )
+    return any(len(word) > 2 and _has_word(word, finding.cause) for word in words)
+
+
+def _has_word(word: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", text) is not None
 
 
 def spoken_of(field: str, said: str) -> int:
@@ -180,9 +207,11 @@ _WORD_OF_KEY = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 def _directness(change: Change, finding: Finding, own: set[str]) -> int:
     """How near a change is to the finding: of its own object or settings, of its first-named field, a known value.
 
-    A Job has no earlier value: that it was started is known. A restart alters nothing by itself.
+    A Job has no earlier value: that it was started is known. What a revision has, and the one before had not, is known
+    to be new. A restart alters nothing by itself.
     """
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
     edited = change.object in own and not re.search(RESTARTED, change.field)
-    return 4 * edited + 2 * named + (change.old is not None or is_task(change))
+    known = change.old is not None or is_task(change) or bool(change.revision)
+    return 4 * edited + 2 * named + known

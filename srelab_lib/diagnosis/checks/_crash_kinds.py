@@ -19,6 +19,9 @@ _LOST = frozenset({"ContainerStatusUnknown", "Unknown"})
 """Reasons of a container whose node went away: nothing is known of its end."""
 _USAGE_CODES = (2, 64)
 """What getopt's users and sysexits.h end with after a wrong argument."""
+_VARIABLE = re.compile(r"\.env\[([^\]]+)\]$")
+_WHAT_RUNS = re.compile(r"\.(?:env|envFrom|image|command|args|volumeMounts|securityContext)\b")
+"""Fields that decide what a program does."""
 _KILL_DELAY = timedelta(seconds=90)
 
 
@@ -53,7 +56,22 @@ def _kind_from_log(s: Snapshot, ending: Ending) -> tuple[str, Row | None]:
         return "crash_bad_command", line
     if ending.signal or (ending.exit_code == 0 and _first(lines, words.SIGNAL_RECEIVED)):
         return "container_killed", _first(lines, words.SIGNAL_RECEIVED)
-    return "crash_app_exit", telling(lines)
+    return "crash_missing_env" if lost_variable(s, ending) else "crash_app_exit", telling(lines)
+
+
+def lost_variable(s: Snapshot, ending: Ending) -> str | None:
+    """The variable that the last rollout took away from a program which ends since then, where it altered nothing else.
+
+    Programs say that in any words: `cannot read properties of undefined`.
+    """
+    df = s["changes"]
+    own = rows(df[(df["object"] == ending.object) & (df["kind"] == "rollout") & (df["time"] >= s.window.start)])
+    last = [row for row in own if row["revision"] == own[-1]["revision"]]
+    if not last or (ending.finished_at and ending.finished_at < last[0]["time"]):
+        return None
+    removed = [match[1] for row in last if row["old"] and not row["new"] and (match := _VARIABLE.search(row["field"]))]
+    altered = [row for row in last if _WHAT_RUNS.search(row["field"])]
+    return removed[0] if removed and len(altered) == len(removed) else None
 
 
 def _usage(ending: Ending, lines: list[Row]) -> Row | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from srelab_lib.diagnosis.checks._facts import Row, live_containers, rows
+from srelab_lib.diagnosis.checks._facts import CLOCKS, Row, live_containers, rows
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.checks._services import Workload, config_keys, net
 from srelab_lib.model import Snapshot, split_ref
-
-_CLOCKS = timedelta(seconds=10)
-"""Clocks of the API server and of nodes differ by less."""
 
 
 def edits(s: Snapshot) -> list[Row]:
@@ -41,4 +38,4 @@ def _has_read(s: Snapshot, reader: Workload, name: str, edited: datetime) -> boo
     """True where it has the ConfigMap as files, which follow an edit, or has started a container since."""
     files = {read for read, _ in config_keys({"volumes": reader.spec.get("volumes")})}
     started = [row["started_at"] for row in live_containers(s) if row["object"] == reader.ref]
-    return name in files or not started or any(time is None or time >= edited - _CLOCKS for time in started)
+    return name in files or not started or any(time is None or time >= edited - CLOCKS for time in started)

@@ -25,6 +25,8 @@ Row = Mapping[str, Any]
 
 MAX_FACTS = 8
 """Facts of one finding: pods of one controller say the same thing."""
+CLOCKS = timedelta(seconds=10)
+"""Clocks of the API server and of nodes differ by less."""
 _START_UP = timedelta(minutes=2)
 
 _ASIDE = re.compile(r' \((?:File "[^"]*", line \d+(?:, in [^)]*)?|Background on this error at: [^)]*)\)')

@@ -67,7 +67,7 @@ _MISSING_VARIABLE = tuple(
     re.compile(pattern)
     for pattern in (
         rf"KeyError: {_NAME}(?= \(|$)",
-        rf"(?i:key not found: ){_NAME}",
+        rf"(?i:(?:key not found|undefined (?:array key|index)):? ){_NAME}",
         rf"(?i:{_ENV}:? ){_NAME},? (?i:{_ABSENT})",
         rf"{_NAME} (?i:{_ENV}) ?(?i:{_ABSENT})",
         rf"(?i:{_LACKING}(?: the)?(?: required| mandatory)? {_ENV}(?: named| called)?[:=]? ){_NAME}",
@@ -87,6 +87,8 @@ _UNNAMED = re.compile(
     r"(?i)environment variable not found|missing (?:required )?environment variables?\b|: NotPresent$"
 )
 _PYDANTIC = re.compile(r"^\s*field required\b", re.IGNORECASE)
+_PYDANTIC_LINE = re.compile(r"\bvalidation errors? for \w*(?:settings|config\w*|env\w*)\b.*\bfield required\b", re.I)
+"""All of pydantic's message in one line, as log shippers join it: its settings are read from the environment."""
 
 
 def missing_variable(message: str, before: str = "") -> str | None:
@@ -100,7 +102,8 @@ def missing_variable(message: str, before: str = "") -> str | None:
         return before.strip().upper()
     matches = (pattern.search(message.strip()) for pattern in _MISSING_VARIABLE)
     name = next((match["name"] for match in matches if match), None)
-    return "" if name is None and _UNNAMED.search(message) else name
+    unnamed = _UNNAMED.search(message) or _PYDANTIC_LINE.search(message)
+    return "" if name is None and unnamed else name
 
 
 def of_start_message(message: str) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from srelab_lib.diagnosis.checks._facts import (
+    CLOCKS,
     Check,
     Row,
     change_fact,
@@ -22,6 +24,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._logs import hits
+from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _REFUSED = ("FailedCreate", "FailedUpdate", "FailedDelete", "FailedScheduling", "ReplicaSetCreateError")
@@ -78,15 +81,23 @@ def check_webhook_unreachable(s: Snapshot) -> Iterator[Finding]:
     """FailedCreate events: `failed calling webhook`."""
     for ref, items, match in _refused(s, _WEBHOOK):
         configuration, hook = _configuration(s, match["name"])
+        behind = _behind(s, hook)
+        changed = _changed(s, behind, first_seen(items))
         yield Finding(
             fault="webhook_unreachable",
             object=configuration or ref,
             summary=f"{spoken(ref)} cannot create its pods: admission webhook {match['name']} does not answer",
             cause=f"webhook {match['name']} fails: {' '.join(match['why'].split())}",
-            facts=one_each([*event_facts(items), *([_hook_fact(configuration, hook)] if configuration else [])]),
+            facts=one_each(
+                [
+                    *event_facts(items),
+                    _hook_fact(configuration, hook) if configuration else None,
+                    change_fact(changed) if changed else None,
+                ]
+            ),
             since=first_seen(items),
             strength=3,
-            related=(ref,),
+            related=tuple(dict.fromkeys([ref, *behind])),
         )
 
 
@@ -98,6 +109,24 @@ def _configuration(s: Snapshot, name: str) -> tuple[str, Mapping[str, Any]]:
             if hook.get("name") == name:
                 return str(row["ref"]), hook
     return "", {}
+
+
+def _behind(s: Snapshot, hook: Mapping[str, Any]) -> list[str]:
+    """The Service that a webhook asks, and what stands behind it, where these are in sight."""
+    asked = (hook.get("clientConfig") or {}).get("service") or {}
+    service = net(s).services.get(asked.get("name", "")) if asked.get("namespace") == s.namespace else None
+    return [service.ref, *(one.ref for one in service.workloads)] if service else []
+
+
+def _changed(s: Snapshot, refs: list[str], failed: datetime | None) -> Row | None:
+    """The last change of what a webhook asks before it failed, other than that it came: it had worked until then."""
+    df = s["changes"]
+    near = [
+        row
+        for row in rows(df[df["object"].isin(refs) & (df["field"] != "created")])
+        if failed is None or row["time"] <= failed + CLOCKS
+    ]
+    return max(near, key=lambda row: row["time"], default=None)
 
 
 def _hook_fact(ref: str, hook: Mapping[str, Any]) -> Fact:

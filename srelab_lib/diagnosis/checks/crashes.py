@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from srelab_lib.diagnosis.checks._crash_kinds import judged
+from srelab_lib.diagnosis.checks._crash_kinds import judged, lost_variable
 from srelab_lib.diagnosis.checks._endings import (
     Found,
     began,
@@ -35,17 +35,18 @@ def check_bad_command(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_missing_env(s: Snapshot) -> Iterator[Finding]:
-    """The previous container's log: an environment variable that the spec does not set is said to be missing."""
+    """The previous container's log: a variable without a value is said to be missing, or was just removed."""
     for ref, items in _of_kind(s, "crash_missing_env").items():
         ending, line = items[0]
-        name = missing_variable(line["message"]) if line else None
+        named, lost = missing_variable(line["message"]) if line else None, lost_variable(s, ending)
+        told = f": {_said(line)}" if line else ""
         given = ",".join(item["name"] for item in ending.row["spec"].get("env") or [])
         yield _finding(
             s,
             "crash_missing_env",
             items,
             f"container {ending.container} of {spoken(ref)} stops at once, for want of an environment variable",
-            f"environment variable {name} is missing" if name else f"it says {_said(line)}",
+            f"environment variable {named or lost} is missing{'' if named else told}" if named or lost else _said(line),
             extra=[spec_fact(ref, container=ending.container, env=given)],
         )
 

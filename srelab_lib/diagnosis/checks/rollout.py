@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,13 +28,15 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
     status_fact,
 )
-from srelab_lib.diagnosis.checks._logs import COMPLAINT_LEVELS
-from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
+from srelab_lib.diagnosis.checks._logs import COMPLAINT_LEVELS, Hits, hits
+from srelab_lib.diagnosis.checks._policies import matches
+from srelab_lib.model import Fact, Finding, Snapshot, object_ref, split_ref, spoken
 
 _PATIENCE = timedelta(minutes=2)
 """A rollout that is younger may be under way."""
 _LINGER = timedelta(seconds=30)
-_VIOLATES = r"violate the pod's disruption budget"
+VIOLATES = re.compile(r"violate the pod's disruption budget")
+"""The API server's words to whoever asks for an eviction, with status 429."""
 
 
 def check_rollout_stuck(s: Snapshot) -> Iterator[Finding]:
@@ -79,18 +82,20 @@ def check_rollout_slow(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_pdb_blocks(s: Snapshot) -> Iterator[Finding]:
-    """PodDisruptionBudgets' status.disruptionsAllowed, where something wants to evict their pods."""
+    """PodDisruptionBudgets' status.disruptionsAllowed, where something wants to evict their pods, or is refused it."""
     for name, raw in raw_objects(s, "PodDisruptionBudget").items():
         status = raw.get("status") or {}
         allowed, expected = status.get("disruptionsAllowed", 0), status.get("expectedPods", 0)
         if allowed or not expected:
             continue
         pods = [pod for pod in live_pods(s) if _selects(raw, pod)]
-        refused = [e for e in events(s, message=_VIOLATES) if in_window(s, e["last_seen"])]
+        refused = [e for e in events(s, message=VIOLATES.pattern) if in_window(s, e["last_seen"])]
+        told = [hit for hit in hits(s, VIOLATES) if _speaks_of(hit, pods)]
         drained = _drained(s, pods)
         new = _added_to_running(s, name, raw, pods)
-        if refused or drained or new:
-            yield _blocks(s, name, raw, pods, [*event_facts(refused), *drained])
+        if refused or told or drained or new:
+            said = [fact for hit in told for fact in hit.facts(2)]
+            yield _blocks(s, name, raw, pods, [*event_facts(refused), *said, *drained], {hit.object for hit in told})
 
 
 def _stuck(row: Row, cause: str, since: datetime | None, facts: list[Fact], *, strength: Any) -> Finding:
@@ -159,8 +164,8 @@ def _lingering(s: Snapshot, row: Row) -> list[Row]:
 
 
 def _selects(budget: dict[str, Any], pod: Row) -> bool:
-    selector = ((budget.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    return bool(selector) and selector.items() <= (pod["labels"] or {}).items()
+    selector = (budget.get("spec") or {}).get("selector") or {}
+    return bool(selector) and matches(selector, pod["labels"] or {})
 
 
 def _drained(s: Snapshot, pods: list[Row]) -> list[Fact]:
@@ -185,7 +190,15 @@ def _added_to_running(s: Snapshot, name: str, budget: dict[str, Any], pods: list
     return last is not None and bool(pods) and all(pod["created"] < last - _LINGER for pod in pods)
 
 
-def _blocks(s: Snapshot, name: str, raw: dict[str, Any], pods: list[Row], facts: list[Fact]) -> Finding:
+def _speaks_of(hit: Hits, pods: list[Row]) -> bool:
+    """True for lines that name one of the workloads whose pods a budget covers."""
+    names = {split_ref(str(pod["object"]))[2] for pod in pods}
+    return any(name in str(line["message"]) for line in hit.lines for name in names)
+
+
+def _blocks(
+    s: Snapshot, name: str, raw: dict[str, Any], pods: list[Row], facts: list[Fact], evicting: set[str]
+) -> Finding:
     ref = object_ref("PodDisruptionBudget", s.namespace, name)
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     wanted = {key: spec[key] for key in ("minAvailable", "maxUnavailable") if key in spec}
@@ -205,7 +218,7 @@ def _blocks(s: Snapshot, name: str, raw: dict[str, Any], pods: list[Row], facts:
         or _forbidden_since(status)
         or api_time((raw.get("metadata") or {}).get("creationTimestamp")),
         strength=1 if short else 2,
-        related=tuple(sorted({str(pod["object"]) for pod in pods})),
+        related=tuple(sorted({str(pod["object"]) for pod in pods} | evicting)),
     )
 
 

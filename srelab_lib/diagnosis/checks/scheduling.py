@@ -122,7 +122,9 @@ def _decided(s: Snapshot) -> dict[tuple[str, str], list[Item]]:
 def _cause(item: Unplaced, reason: Reason) -> str:
     if "volume" in reason.text:
         return f"its volume is bound to other nodes: {reason.text}"
-    return _CAUSES[reason.fault].format(text=reason.text, taint=reason.taint or reason.text, **_asks(item))
+    cause = _CAUSES[reason.fault].format(text=reason.text, taint=reason.taint or reason.text, **_asks(item))
+    over = _spread_over(item) if "spread" in reason.text else ""
+    return f"{cause}; it must be spread over {over}" if over else cause
 
 
 def _asks(item: Unplaced) -> dict[str, str]:
@@ -133,6 +135,12 @@ def _asks(item: Unplaced) -> dict[str, str]:
     selector = spec.get("nodeSelector") or {}
     labels = ",".join(f"{key}={value}" for key, value in selector.items()) or "that its node affinity asks for"
     return {name: "+".join(filter(None, values)) for name, values in wanted.items()} | {"selector": labels}
+
+
+def _spread_over(item: Unplaced) -> str:
+    """The topology keys over which a pod has to be spread: `topology.kubernetes.io/zone`."""
+    constraints = (item.pod["spec"] or {}).get("topologySpreadConstraints") or []
+    return ",".join(c["topologyKey"] for c in constraints if c.get("whenUnsatisfiable") != "ScheduleAnyway")
 
 
 def _asked(ref: str, item: Unplaced) -> Fact:
@@ -147,6 +155,7 @@ def _asked(ref: str, item: Unplaced) -> Fact:
         ref,
         nodeSelector=asks["selector"] if spec.get("nodeSelector") else None,
         affinity=",".join(affinity) or None,
+        topologySpread=_spread_over(item) or None,
         tolerations=clipped("; ".join(quoted(**toleration) for toleration in own)) or "none",
         limits=_extended(spec),
         **requests,

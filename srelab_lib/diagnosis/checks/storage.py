@@ -83,11 +83,12 @@ def check_pvc_pending(s: Snapshot) -> Iterator[Finding]:
         said = _said(s, name)
         wanted = (claim.get("spec") or {}).get("storageClassName")
         missing_class = wanted and _classes(s) and wanted not in _classes(s)
-        reason = said[-1]["reason"] if said else "WaitForFirstConsumer"
+        last = next((e for e in reversed(said) if e["reason"] in _FAILED), said[-1] if said else None)
+        reason = last["reason"] if last else "WaitForFirstConsumer"
         patient = reason not in _FAILED and _age(s, claim) < _PATIENCE_SECONDS
-        if missing_class or patient or reason in _WAITS:
+        if missing_class or patient or reason in _WAITS or not last:
             continue
-        yield _finding(s, "pvc_pending", name, said, f"{reason}: {clipped(said[-1]['message'])}")
+        yield _finding(s, "pvc_pending", name, said, f"{reason}: {clipped(last['message'])}")
 
 
 def check_disk_full(s: Snapshot) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import pandas as pd
 from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     access_statuses,
@@ -21,6 +21,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     symptoms,
 )
 from srelab_lib.diagnosis.checks._ties import calls_of, ties_of
+from srelab_lib.diagnosis.checks.rollout import VIOLATES
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 from srelab_lib.signals.quantity import quantity
 
@@ -108,7 +109,8 @@ def _access_flood(s: Snapshot, ref: str) -> Fact | None:
 def check_rate_limited(s: Snapshot) -> Iterator[Finding]:
     """Log lines and answers that say 429 or name a rate limit."""
     view = net(s)
-    found = [hit for hit in hits(s, _LIMITED) if len(hit.lines) > 2 and hit.ongoing]
+    said = by_workload(s, [line for line in matching(s, _LIMITED) if not VIOLATES.search(str(line["message"]))])
+    found = [hit for hit in said if len(hit.lines) > 2 and hit.ongoing]
     targets: dict[str, list[Hits]] = {}
     for hit in found:
         target = _limiter(view, hit)

@@ -1,8 +1,7 @@
-"""Services that lead nowhere: a selector that matches no pod, a port on which nothing listens."""
+"""Services that send their calls to a port on which nothing listens, and callers of a port that they do not have."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,13 +11,11 @@ from srelab_lib.diagnosis.checks._calls import Failure, all_failures, failures
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, earliest, one_each, rows, spec_fact
 from srelab_lib.diagnosis.checks._policies import policies_on
-from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, in_ingress, net
-from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._services import Net, Service, Workload, calls_to, net
 from srelab_lib.diagnosis.checks._ties import settings_read
 from srelab_lib.diagnosis.checks.config_values import AFTER_EDIT, SLACK
-from srelab_lib.model import Fact, Finding, Snapshot, split_ref, spoken
+from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
-_NEAR = 0.6
 _LISTENS = re.compile(
     r"(?:listening|running|serving|started|bound|available|ready|server)\b.{0,60}?"
     r"(?::|\bport[ =:]+|\bport\(s\):? )(\d{3,5})\b",
@@ -26,72 +23,20 @@ _LISTENS = re.compile(
 )
 
 
-def check_selector_mismatch(s: Snapshot) -> Iterator[Finding]:
-    """Service.spec.selector against the labels of pods and pod templates."""
-    view, failed = net(s), all_failures(s)
-    for service in view.services.values():
-        near = _near(view, service) if service.routed and not service.workloads and not service.ready else None
-        if near is None:
-            continue
-        calls = [call for call in calls_to(view, failed, service) if call.hits.ongoing]
-        wrong = {key: value for key, value in service.selector.items() if near.labels.get(key) != value}
-        has = {key: near.labels.get(key) for key in wrong}
-        callers = [workload.ref for workload in view.callers(service)]
-        unwell = [fact for ref in callers for fact in symptoms(s, ref)]
-        yield Finding(
-            fault="service_selector_mismatch",
-            object=service.ref,
-            summary=f"{spoken(service.ref)} has no endpoints: its selector matches no pod",
-            cause=f"it selects {_pairs(wrong)}, and the pods of {spoken(near.ref)} have {_pairs(has)}",
-            facts=one_each(
-                [
-                    spec_fact(service.ref, selector=_pairs(service.selector), ready_endpoints=0),
-                    spec_fact(near.ref, labels=_pairs(near.labels)),
-                    *_call_facts(calls),
-                    *unwell,
-                ]
-            ),  # fmt: skip
-            since=earliest(*(call.hits.first for call in calls), *_edited(s, service.ref)),
-            strength=3 if calls or unwell or _changes(s, service.ref, near.ref) or in_ingress(s, service) else 2,
-            related=tuple(dict.fromkeys([near.ref, *callers, *(call.caller for call in calls)])),
-        )
-
-
-def _near(view: Net, service: Service) -> Workload | None:
-    """The workload that the selector was meant for: most pairs in common, then the most alike name."""
-    selector = service.selector
-    served = {workload.ref for other in view.services.values() for workload in other.workloads}
-    scored = []
-    for workload in view.workloads.values():
-        shared = sum(workload.labels.get(key) == value for key, value in selector.items())
-        alike = difflib.SequenceMatcher(None, service.name, split_ref(workload.ref)[2]).ratio()
-        values = [
-            difflib.SequenceMatcher(None, str(workload.labels.get(k, "")), v).ratio() for k, v in selector.items()
-        ]
-        if alike == 1 or (
-            workload.ref not in served and (max(values) >= _NEAR or shared) and (alike >= _NEAR or shared)
-        ):
-            scored.append((shared, alike, max(values), workload.ref, workload))
-    return max(scored, key=lambda item: item[:4], default=(None,) * 5)[4]
-
-
-def _pairs(labels: Mapping[str, Any]) -> str:
-    return ",".join(f"{key}={value}" if value is not None else f"no label {key}" for key, value in labels.items())
-
-
-def _call_facts(calls: list[Failure], limit: int = 2) -> list[Fact]:
+def call_facts(calls: list[Failure], limit: int = 2) -> list[Fact]:
+    """Lines of the first failed calls."""
     return [fact for call in calls[:2] for fact in call.hits.facts(limit)]
 
 
-def _changes(s: Snapshot, *refs: str) -> list[Row]:
+def changes_of(s: Snapshot, *refs: str) -> list[Row]:
     """Changes of the objects in the window, their creation among them."""
     df = s["changes"]
     return [row for row in rows(df[df["object"].isin(refs)]) if row["time"] >= s.window.start]
 
 
-def _edited(s: Snapshot, ref: str) -> list[datetime]:
+def edited(s: Snapshot, ref: str) -> list[datetime]:
     """When a Service was edited; when it came, where it is as it came."""
-    found = _changes(s, ref)
+    found = changes_of(s, ref)
     edits = [row for row in found if re.search(r"selector|port", row["field"], re.IGNORECASE)]
     return [row["time"] for row in edits or found]
 
@@ -100,7 +45,7 @@ def _sent_there(s: Snapshot, calls: list[Failure], port: Mapping[str, Any]) -> R
     """The change by which a caller, or a ConfigMap that it reads, came to name the port, shortly before it failed."""
     reads, number = settings_read(s), re.compile(rf"(?<!\d){port.get('port')}(?!\d)")
     for call in calls:
-        for row in _changes(s, call.caller, *reads.get(call.caller, ())):
+        for row in changes_of(s, call.caller, *reads.get(call.caller, ())):
             before = row["time"] - SLACK <= call.hits.first <= row["time"] + AFTER_EDIT
             if before and row["old"] and number.search(str(row["new"])) and not number.search(row["old"]):
                 return row
@@ -185,10 +130,10 @@ def _port_finding(s: Snapshot, view: Net, service: Service, port: Mapping[str, A
             [
                 spec_fact(service.ref, port=port.get("port"), targetPort=target, ready_endpoints=service.ready),
                 spec_fact(workload.ref, containerPort=declared, probe_port=probes),
-                *_call_facts(calls),
+                *call_facts(calls),
             ]
         ),  # fmt: skip
-        since=earliest(*(call.hits.first for call in calls), *_edited(s, service.ref)),
+        since=earliest(*(call.hits.first for call in calls), *edited(s, service.ref)),
         strength=3 if strength == 3 else 2,
         related=tuple(
             dict.fromkeys(
@@ -209,7 +154,7 @@ def _sent_finding(s: Snapshot, service: Service, port: Mapping[str, Any], sent: 
         facts=one_each(
             [
                 change_fact(sent),
-                *_call_facts(calls),
+                *call_facts(calls),
                 spec_fact(service.ref, port=number, targetPort=port.get("targetPort", number)),
             ]
         ),
@@ -246,4 +191,4 @@ def check_called_port(s: Snapshot) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (check_selector_mismatch, check_wrong_port, check_called_port)
+CHECKS: tuple[Check, ...] = (check_wrong_port, check_called_port)
