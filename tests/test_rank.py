@@ -76,6 +76,21 @@ def test_of_changes_that_fit_the_one_that_a_check_holds_is_named() -> None:
     assert rank([finding("exception_storm", facts=facts)], [held, later])[0].change is held
 
 
+def test_any_edit_of_the_object_right_before_is_named_where_none_fits_better_and_none_of_later() -> None:
+    edit = change("dnsPolicy", minute=-0.5)
+    assert rank([finding("oom_killed")], [edit])[0].change is edit
+    limit = change("limits.memory", minute=-5)
+    assert rank([finding("oom_killed")], [edit, limit])[0].change is limit
+    for minute in (-2, 0.5):
+        assert rank([finding("oom_killed")], [change("dnsPolicy", minute=minute)])[0].change is None
+
+
+def test_what_came_into_being_gives_way_to_an_edit_of_what_refuses_it() -> None:
+    limits = "LimitRange/shop/limits"
+    came, edit = change("created", minute=-7, old=None), change("spec.limits[Container].max.memory", limits)
+    assert rank([finding("limit_range_violated", related=(limits,))], [came, edit])[0].change is edit
+
+
 def test_an_effect_names_what_it_follows_from() -> None:
     ranked = rank([finding("oom_killed"), finding("exception_storm", minute=1)], ())
     assert ranked[1].why == f"it follows from oom_killed of {spoken(WEB)}"

@@ -7,6 +7,11 @@ decides whether the process lives, that decides what its callers see, and contro
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+SLACK = timedelta(seconds=90)
+"""How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
+
 _TIERS: tuple[str, ...] = (
     # 0: what surrounds the workload: nodes, storage, admission, what it names and does not exist
     """

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from srelab_lib.diagnosis.causality import SLACK
 from srelab_lib.diagnosis.checks._facts import api_time, conditions, of_namespace
-from srelab_lib.diagnosis.started import SLACK
 from srelab_lib.model import Finding, Snapshot
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from srelab_lib.diagnosis.causality import TIER, can_cause
-from srelab_lib.diagnosis.started import CHANGE_REACH, SLACK, starting_change
+from srelab_lib.diagnosis.causality import SLACK, TIER, can_cause
+from srelab_lib.diagnosis.started import CHANGE_REACH, starting_change
 from srelab_lib.diagnosis.ties import NO_TIES, Ties
 from srelab_lib.model import Change, Fact, Finding, spoken
 

@@ -10,8 +10,8 @@ from srelab_lib.diagnosis.ties import NO_TIES, Ties
 from srelab_lib.model import Change, Finding, split_ref
 from srelab_lib.signals.object_edits import NOT_KNOWN
 
-SLACK = timedelta(seconds=90)
-"""How much later than its effect a cause may be *seen*: back-off, probe thresholds and scrape intervals delay it."""
+_CLOCKS = timedelta(seconds=20)
+"""How much later than what it started a change may be dated: by clocks, and by samples that lie this far apart."""
 
 CHANGE_REACH = timedelta(minutes=15)
 """How long before the trouble a change may lie to be named as what started it."""
@@ -102,7 +102,7 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
         change
         for change in changes
         if change.object in objects
-        and finding.since - CHANGE_REACH <= change.time <= finding.since + SLACK
+        and finding.since - CHANGE_REACH <= change.time <= finding.since + _CLOCKS
         and (
             _is_held(change, finding)
             or ((pattern.search(change.field) or change.text.endswith(NOT_KNOWN)) and not _only_came(change, finding))
@@ -132,12 +132,9 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
 
 def _just_edited(change: Change, finding: Finding) -> bool:
     """True for an edit of the very object right before it broke, whatever was altered in it."""
-    edited = (
-        change.object == finding.object
-        and re.search(_ANY_EDIT, change.field)
-        and not re.search(RESTARTED, change.field)
-    )
-    return bool(edited) and -SLACK.total_seconds() <= _seconds(change, finding) <= _RIGHT_BEFORE
+    near = -_CLOCKS.total_seconds() <= _seconds(change, finding) <= _RIGHT_BEFORE
+    edited = re.search(_ANY_EDIT, change.field) and not re.search(RESTARTED, change.field)
+    return near and bool(edited) and change.object == finding.object and _touches(change, finding)
 
 
 def _is_held(change: Change, finding: Finding) -> bool:
@@ -208,10 +205,10 @@ def _directness(change: Change, finding: Finding, own: set[str]) -> int:
     """How near a change is to the finding: of its own object or settings, of its first-named field, a known value.
 
     A Job has no earlier value: that it was started is known. What a revision has, and the one before had not, is known
-    to be new. A restart alters nothing by itself.
+    to be new. A restart alters nothing by itself, and what came into being had worked if anything worked before.
     """
     first_field = _CHANGED_FIELD.get(finding.fault, "").split("|", 1)[0]
     named = bool(first_field) and re.search(first_field, change.field, re.IGNORECASE) is not None
-    edited = change.object in own and not re.search(RESTARTED, change.field)
+    edited = change.object in own and change.field != "created" and not re.search(RESTARTED, change.field)
     known = change.old is not None or is_task(change) or bool(change.revision)
     return 4 * edited + 2 * named + known

@@ -25,6 +25,7 @@ BAD_ARGUMENTS = re.compile(
     r"can't open file '|unable to access jarfile|could not find or load main class"
     r"|cannot find module '/|unrecognized arguments?:|unknown (?:shorthand )?flags?\b|flag provided but not defined"
     r"|unrecognized option|illegal option|invalid option\b|unknown option|error: no such command|unknown command \""
+    r"|invalid choice: |(?:unknown|unrecognized|no such|invalid) sub-?command\b|is not a valid (?:sub-?)?command\b"
     r"|exec \S+: (?:no such file or directory|permission denied)|failed to find attribute '\w+' in '"
     r"|error loading asgi app|python[\d.]*: no module named|\(LoadError\)$",
     re.IGNORECASE,

@@ -51,6 +51,9 @@ def check_rollout_stuck(s: Snapshot) -> Iterator[Finding]:
             said = _new_pod_says(s, row)
             cause += f'; its new pod says "{clipped(str(said["message"]))}"' if said else ""
             told = [log_fact(said)] if said else []
+            if gate := _unmet_gate(s, row):
+                cause += f"; its new pod is not ready: {gate[1]['message'].rstrip('.')}"
+                told.append(condition_fact(*gate))
             yield _stuck(row, cause, api_time(progress.get("lastTransitionTime")), told, strength=3)
         elif row["paused"] and _outdated(row):
             yield _stuck(row, "the Deployment is paused", api_time(progress.get("lastUpdateTime")), [], strength=2)
@@ -62,11 +65,23 @@ def check_rollout_stuck(s: Snapshot) -> Iterator[Finding]:
 
 def _new_pod_says(s: Snapshot, row: Row) -> Row | None:
     """The latest complaint of a pod that is not ready and came last."""
-    waiting = [pod for pod in live_pods(s) if pod["object"] == row["ref"] and not pod["ready"]]
-    newest = max(waiting, key=lambda pod: str(pod["created"]), default=None)
+    newest = _newest_unready(s, row)
     df = s["logs"]
     lines = df[(df["pod"] == newest["pod"]) & df["level"].isin(COMPLAINT_LEVELS)] if newest else df.head(0)
     return next(iter(rows(lines.tail(1))), None)
+
+
+def _newest_unready(s: Snapshot, row: Row) -> Row | None:
+    waiting = [pod for pod in live_pods(s) if pod["object"] == row["ref"] and not pod["ready"]]
+    return max(waiting, key=lambda pod: str(pod["created"]), default=None)
+
+
+def _unmet_gate(s: Snapshot, row: Row) -> tuple[str, dict[str, Any]] | None:
+    """The newest pod with its condition Ready, where only a readiness gate keeps it from being ready."""
+    newest = _newest_unready(s, row)
+    ready = (conditions(newest).get("Ready") or {}) if newest else {}
+    gated = newest and ready.get("reason") == "ReadinessGatesNotReady"
+    return (object_ref("Pod", s.namespace, newest["pod"]), ready) if newest and gated else None
 
 
 def check_rollout_slow(s: Snapshot) -> Iterator[Finding]:
