@@ -23,18 +23,20 @@ TASK_REACH = 60
 """Seconds: where nothing else was changed, a Job that came right before and used what the failing one uses is named."""
 _MET_BY_TASKS = frozenset({"crash_app_exit", "exception_storm", "bad_input", "secret_rotated", "slow_dependency"})
 
+_WHAT_RUNS = "env|image|command|args|data|config"
+"""Fields that decide what a program does."""
 _CHANGED_FIELD: dict[str, str] = {
-    "oom_killed": r"limits?\.?memory|memory.limit|resources|command|args|env|image",
+    "oom_killed": rf"limits?\.?memory|memory.limit|resources|{_WHAT_RUNS}",
     "insufficient_memory": r"memory|resources|replicas",
     "insufficient_cpu": r"cpu|resources|replicas",
     "insufficient_extended_resource": r"resources|replicas",
-    "cpu_throttled": r"cpu|resources|env|image",
+    "cpu_throttled": rf"cpu|resources|{_WHAT_RUNS}",
     "image_not_found": r"image",
     "image_never_pull": r"image",
     "image_wrong_arch": r"image",
     "crash_bad_command": r"command|args|image",
-    "crash_missing_env": r"env|image|command|args|data|config",
-    "crash_app_exit": r"env|image|command|args|config|data|containers|volume|security",
+    "crash_missing_env": _WHAT_RUNS,
+    "crash_app_exit": rf"{_WHAT_RUNS}|containers|volume|security",
     "dev_server_in_production": r"command|args|image|env",
     "readiness_probe_misconfigured": r"readiness|probe|port|image|command|args",
     "liveness_probe_misconfigured": r"liveness|probe|port|image|command|args",
@@ -61,13 +63,13 @@ _CHANGED_FIELD: dict[str, str] = {
     "ingress_backend_missing": r"backend|rules|spec",
     "init_container_failed": r"init|data|config|secret|volume|security",
     "init_container_stuck": r"init|data|config",
-    "exception_storm": r"env|image|command|args|data|config",
-    "slow_dependency": r"env|image|data|config",
-    "memory_leak": r"env|image|command|args",
+    "exception_storm": _WHAT_RUNS,
+    "slow_dependency": _WHAT_RUNS,
+    "memory_leak": _WHAT_RUNS,
     "service_missing": r"",
     "pod_security_denied": r"pod-security|security",
     "webhook_unreachable": r"webhook|created|service",
-    "bad_input": r"env|image|command|args|data|config",
+    "bad_input": _WHAT_RUNS,
 }
 """Which altered fields can have started a fault, as a pattern over `changes.field`."""
 RESTARTED = r"^template$|restartedAt"

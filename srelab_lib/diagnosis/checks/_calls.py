@@ -75,6 +75,12 @@ _NO_CALL = re.compile(
     re.IGNORECASE,
 )
 """Waits for a pool, a lock or a statement, and a status in words: nobody who was called let anybody wait."""
+_BY_CLIENT = re.compile(
+    r"unexpected EOF on client connection|connection to client lost"
+    r"|could not (?:receive data from|send data to) client",
+    re.IGNORECASE,
+)
+"""What a server says of a client that went away: it called nobody."""
 _KINDS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}
 
 _HOST = r"(?P<host>(?:\d{1,3}\.){3}\d{1,3}|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
@@ -163,7 +169,9 @@ def _address(groups: dict[str, str | None]) -> Address | None:
 
 
 def kind_of(message: str) -> Kind | None:
-    """How a call failed, by the words of the line."""
+    """How a call failed, by the words of the line; None of what is no call of the line's writer."""
+    if _BY_CLIENT.search(message):
+        return None
     waits = _NO_CALL.sub(" ", message)
     return next(
         (kind for kind, words in _KINDS.items() if words.search(message if kind == "answered" else waits)), None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from srelab_lib.diagnosis.checks._calls import all_failures
 from srelab_lib.diagnosis.checks._once import once
+from srelab_lib.diagnosis.checks._secrets import secrets_of
 from srelab_lib.diagnosis.checks._services import Net, Workload, net, tasks
 from srelab_lib.diagnosis.ties import Ties
 from srelab_lib.model import Snapshot, object_ref
@@ -24,7 +25,7 @@ def settings_read(s: Snapshot) -> dict[str, frozenset[str]]:
 def ties_of(s: Snapshot) -> Ties:
     """How the workloads of the namespace hang together, by what their definitions name, and their failed calls."""
     view, direct = net(s), calls_of(s)
-    jobs = {job.ref: _called(view, job) for job in tasks(s)}
+    jobs = {job.ref: _called(view, job) | _shared(view, job, direct) for job in tasks(s)}
     return Ties(
         reads=settings_read(s),
         calls={ref: frozenset(_reached(ref, direct) - {ref}) for ref in direct},
@@ -48,6 +49,13 @@ def calls_of(s: Snapshot) -> dict[str, set[str]]:
 def _called(view: Net, workload: Workload) -> set[str]:
     """The workloads behind the Services that one calls."""
     return {one.ref for service in view.called(workload) for one in service.workloads}
+
+
+def _shared(view: Net, job: Workload, direct: Mapping[str, set[str]]) -> set[str]:
+    """Servers that call nobody and have a Secret that a Job has, too: it works on them."""
+    secrets = {name for name, _ in secrets_of(job)}
+    leaves = [one for one in view.workloads.values() if not direct[one.ref]]
+    return {one.ref for one in leaves if secrets & {name for name, _ in secrets_of(one)}}
 
 
 def _reached(ref: str, direct: Mapping[str, set[str]]) -> set[str]:

@@ -27,6 +27,7 @@ BAD_ARGUMENTS = re.compile(
     r"|unrecognized option|illegal option|invalid option\b|unknown option|error: no such command|unknown command \""
     r"|invalid choice: |(?:unknown|unrecognized|no such|invalid) sub-?command\b|is not a valid (?:sub-?)?command\b"
     r"|exec \S+: (?:no such file or directory|permission denied)|failed to find attribute '\w+' in '"
+    r"|bad option: |unexpected argument '|could not open input file: |can't open perl script|unable to load celery app"
     r"|error loading asgi app|python[\d.]*: no module named|\(LoadError\)$",
     re.IGNORECASE,
 )

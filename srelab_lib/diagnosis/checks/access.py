@@ -31,10 +31,12 @@ _REFUSED = ("FailedCreate", "FailedUpdate", "FailedDelete", "FailedScheduling", 
 _ACCOUNT = re.compile(r'serviceaccount "(?P<name>[\w.-]+)" not found')
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[\w./-]+)": (?P<why>.*)', re.DOTALL)
 _POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[\w.:-]+)": (?P<why>.*)', re.DOTALL)
+_QUOTE = r"[\\\\\"']*"
+"""A quotation mark as it comes through a program's own quoting."""
 _DENIED = re.compile(
-    r'User \\*"system:serviceaccount:(?P<namespace>[\w-]+):(?P<account>[\w.-]+)\\*" '
-    r'cannot (?P<verb>\w+) (?:resource|path) \\*"(?P<resource>[^"\\]+)\\*"'
-    r'(?: in API group \\*"(?P<group>[^"\\]*)\\*")?'
+    rf"User {_QUOTE}system:serviceaccount:(?P<namespace>[\w-]+):(?P<account>[\w.-]+){_QUOTE} "
+    rf"cannot (?P<verb>\w+) (?:resource|path) {_QUOTE}(?P<resource>[^\"'\\\\\s]+){_QUOTE}"
+    rf"(?: in API group {_QUOTE}(?P<group>[^\"'\\\\\s]*){_QUOTE})?"
 )
 
 

@@ -19,7 +19,8 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._logs import Hits, hits
-from srelab_lib.diagnosis.checks._services import Net, Workload, net
+from srelab_lib.diagnosis.checks._secrets import holders_of, secrets_of
+from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
@@ -31,6 +32,7 @@ _REFUSED = re.compile(
     r"|AuthenticationError|AuthenticationException|AuthenticationFailed|unable to authenticate"
     r"|\bInvalidAccessKeyId\b|\bSignatureDoesNotMatch\b|\bExpiredToken\b|\bInvalidClientTokenId\b"
     r"|\b401 (?:client error|unauthorized)|HTTP Error 401|status(?: ?code)?:? \(?401\b"
+    r"|\b(?:answered|replied|responded|response|got)(?: with)?(?: status)?[\s:=]{1,3}401\b"
     r"|\binvalid_(?:client|grant|token)\b"
     r"|invalid api key|incorrect api key|bad credentials",
     re.IGNORECASE,
@@ -52,9 +54,9 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
     found = [hit for hit in hits(s, _REFUSED) if len(hit.lines) > 1 and evident(s, hit)]
     for hit in callers_first(view, found):
         workload = view.workloads.get(hit.object)
-        held = list(_secrets(workload)) if workload else []
+        held = list(secrets_of(workload)) if workload else []
         names = ", ".join(dict.fromkeys(name for name, _ in held))
-        servers, holders = _servers(view, hit), _holders(view, hit.object, {name for name, _ in held})
+        servers, holders = _servers(view, hit), holders_of(view, hit.object, {name for name, _ in held})
         whose = f"the credential that it has from Secret {names}" if names else "its credential"
         yield Finding(
             fault="secret_rotated",
@@ -83,34 +85,6 @@ def callers_first(view: Net, found: list[Hits]) -> list[Hits]:
         if any(caller.ref in objects and caller.ref != workload.ref for caller in view.callers(service))
     }
     return [hit for hit in found if hit.object not in served]
-
-
-def _secrets(workload: Workload) -> Iterator[tuple[str, str]]:
-    """(Secret, the setting that reads it) of a workload's containers and volumes."""
-    for container in workload.containers():
-        for variable in container.get("env") or []:
-            chosen = (variable.get("valueFrom") or {}).get("secretKeyRef")
-            if chosen:
-                yield chosen["name"], f"env {variable['name']} from Secret {chosen['name']} key {chosen['key']}"
-        for source in container.get("envFrom") or []:
-            if source.get("secretRef"):
-                yield source["secretRef"]["name"], f"envFrom Secret {source['secretRef']['name']}"
-    for volume in workload.spec.get("volumes") or []:
-        if volume.get("secret"):
-            yield (
-                volume["secret"]["secretName"],
-                f"volume {volume['name']} from Secret {volume['secret']['secretName']}",
-            )
-
-
-def _holders(view: Net, ref: str, secrets: set[str]) -> list[str]:
-    """What serves with a Secret of the refused workload and calls nobody itself: it may be who refuses."""
-    serving = {workload.ref: workload for service in view.services.values() for workload in service.workloads}
-    return [
-        one.ref
-        for one in serving.values()
-        if one.ref != ref and not view.references(one) and secrets & {name for name, _ in _secrets(one)}
-    ]
 
 
 def _named(servers: list[str], holders: list[str]) -> str:
