@@ -26,7 +26,9 @@ def secret(name: str) -> dict[str, Any]:
         (secret("APPDB_URL"), SERVICES, ["store"]),
         (secret("UPGRADE_URL"), SERVICES, []),
         (secret("FEEDBACK_URL"), SERVICES, []),
-        (secret("DB_PASSWORD"), SERVICES, []),  # no address
+        (secret("DB_PASSWORD"), SERVICES, ["store"]),  # its address is in the code
+        (secret("SIGNING_PASSWORD"), SERVICES, []),
+        (secret("DB_USER"), SERVICES, []),  # who it is, and not where
         (secret("MONGO_URI"), SERVICES, []),  # nothing of that kind is here
         (secret("PAYMENTS_URL"), SERVICES, []),  # which port that has is not known
         (secret("DATABASE_URL"), {**SERVICES, "archive": {3306}}, []),  # either of two
@@ -38,3 +40,10 @@ def test_the_only_service_of_that_kind(
     variable: dict[str, Any], services: dict[str, set[int]], named: list[str]
 ) -> None:
     assert list(hidden_hosts([{"name": "app", "env": [variable]}], services)) == named
+
+
+def test_a_login_names_nobody_where_an_address_is_given_elsewhere() -> None:
+    address = {"name": "DB_HOST", "value": "db.example.com"}
+    assert list(hidden_hosts([{"name": "app", "env": [secret("DB_PASSWORD"), address]}], SERVICES)) == []
+    settings = [{"configMapRef": {"name": "app"}}]
+    assert list(hidden_hosts([{"name": "app", "env": [secret("DB_PASSWORD")], "envFrom": settings}], SERVICES)) == []

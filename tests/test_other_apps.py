@@ -132,6 +132,19 @@ def test_a_program_that_ends_since_it_lost_a_variable_lacks_it_whatever_it_says(
     assert neither.verdict.fault == "crash_app_exit"
 
 
+def test_a_service_comes_to_the_pods_of_others_by_its_selector_or_by_their_labels() -> None:
+    edited = diagnosed("florist").snapshot["changes"]
+    selector = edited["field"].str.startswith("spec.selector")
+    label = {"object": "Deployment/florist/pricing", "field": "labels[tier]", "old": None, "new": "backend"}
+    labelled = edited[~selector | edited["field"].str.endswith("[tier]")].copy()
+    for column, value in label.items():
+        labelled.loc[selector, column] = value
+    for changes, fault in ((labelled, "service_selector_mismatch"), (edited[~selector], "exception_storm")):
+        snapshot = diagnosed("florist").snapshot
+        altered_one = replace(snapshot, tables={**snapshot.tables, "changes": changes.reset_index(drop=True)})
+        assert diagnose(altered_one).verdict.fault == fault
+
+
 def test_a_change_is_told_on_one_line() -> None:
     assert "\n" not in diagnosed("observatory").verdict.summary
 

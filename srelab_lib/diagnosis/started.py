@@ -53,7 +53,7 @@ _CHANGED_FIELD: dict[str, str] = {
     "secret_missing": r"secret|env|volume",
     "secret_key_missing": r"secret|env|volume",
     "service_account_missing": r"serviceaccount",
-    "network_policy_blocks": r"spec|created|ingress|egress|policy",
+    "network_policy_blocks": r"spec|created|ingress|egress|policy|label",
     "quota_exceeded": r"hard|quota|spec|created|replicas|resources",
     "limit_range_violated": r"limits|spec|created|resources",
     "pvc_missing": r"volume|claim",

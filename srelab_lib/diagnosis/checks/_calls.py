@@ -42,6 +42,7 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
         r"unknown mysql server host", r"(?:could ?n[o']t|cannot|can't|failed to|unable to) resolve",
         r"\bbad address '", r"could not be resolved \(3:", r"could not translate host name", r"getaddrinfo failed",
         r"no address associated with hostname", r"(?:dns|name) resolution failed", r"failed to lookup address",
+        r"NameResolutionError",
     ),
     "unreachable": (
         r"no route to host", r"network is unreachable", r"\bEHOSTUNREACH\b", r"\bENETUNREACH\b", r"host is unreachable",

@@ -1,4 +1,4 @@
-"""Whom a workload calls by an address that a Secret holds: Secrets are never read, what serves there is known."""
+"""Whom a workload calls by an address or a login that a Secret holds: it is never read, what serves there is known."""
 
 from __future__ import annotations
 
@@ -28,24 +28,34 @@ _PORTS = {
 }
 """What a word in the name of a variable begins or ends with, and the ports that are registered for what they name."""
 _HOLDS_ADDRESS = re.compile(r"(?:url|uri|dsn|host|hostname|addr|address|server|endpoint|conn\w*)s?$", re.IGNORECASE)
+_IS_LOGIN = re.compile(r"(?:pass(?:word|wd)?|pw|pwd)$", re.IGNORECASE)
 
 
 def hidden_hosts(containers: Iterable[Mapping[str, Any]], ports: Mapping[str, set[int]]) -> Iterator[str]:
     """Names of the Services that variables from Secrets must name: of each the only one with a port of that kind.
 
+    A password names nobody; but where nothing else gives an address of that kind the program has it in its code.
+
     Args:
         containers: of a workload, as its definition has them.
         ports: of each Service.
     """
-    for variable in (one for container in containers for one in container.get("env") or []):
-        name = str(variable["name"])
-        if not (variable.get("valueFrom") or {}).get("secretKeyRef") or not _HOLDS_ADDRESS.search(name):
-            continue
-        parts = name.lower().replace("-", "_").split("_")
-        wanted = {port for word, known in _PORTS.items() if _is_among(word, parts) for port in known}
-        serving = [service for service, open_ports in ports.items() if wanted & open_ports]
-        if len(serving) == 1:
-            yield serving[0]
+    for container in containers:
+        variables = container.get("env") or []
+        given = {port for one in variables for port in _kind(one) if _HOLDS_ADDRESS.search(one["name"])}
+        for variable in variables:
+            secret = (variable.get("valueFrom") or {}).get("secretKeyRef")
+            wanted = _kind(variable)
+            login = _IS_LOGIN.search(variable["name"]) and not container.get("envFrom") and not given & wanted
+            serving = [service for service, open_ports in ports.items() if wanted & open_ports]
+            if secret and (_HOLDS_ADDRESS.search(variable["name"]) or login) and len(serving) == 1:
+                yield serving[0]
+
+
+def _kind(variable: Mapping[str, Any]) -> set[int]:
+    """Ports of what a variable's name speaks of."""
+    parts = str(variable["name"]).lower().replace("-", "_").split("_")
+    return {port for word, known in _PORTS.items() if _is_among(word, parts) for port in known}
 
 
 def _is_among(word: str, parts: Iterable[str]) -> bool:

@@ -120,13 +120,9 @@ def _meant(s: Snapshot, view: Net, service: Service) -> Workload | None:
 
 def _brought_in(s: Snapshot, service: Service, others: list[Workload]) -> Row | None:
     """The edit of the selector, or of labels of the others, that made them the Service's."""
-    keys = set(service.selector)
+    labels = {f"labels[{key}]" for key in service.selector}
     edits = [row for row in changes_of(s, service.ref) if row["field"].startswith("spec.selector")]
-    edits += [
-        row
-        for row in changes_of(s, *(one.ref for one in others))
-        if "labels[" in row["field"] and any(f"labels[{key}]" in row["field"] for key in keys)
-    ]
+    edits += [row for row in changes_of(s, *(one.ref for one in others)) if row["field"] in labels]
     return max(edits, key=lambda row: (row["time"], row["old"] is not None), default=None) if others else None
 
 
