@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
 from srelab_lib.diagnosis.checks._edits import unread_edits
+from srelab_lib.diagnosis.checks._symptoms import is_over
 from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.dating import dated
 from srelab_lib.diagnosis.evidence import ids_of, number
@@ -35,8 +36,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         Candidates with the root cause first, the findings they come from, and a verdict; also when nothing is found.
     """
     onsets, changes, unread = onsets_of(snapshot), changes_of(snapshot), unread_edits(snapshot)
-    felt = user_onsets(onsets)
-    began = _first(*(onset.time for onset in felt))
+    began = _first(*(onset.time for onset in user_onsets(onsets)))
+    lasting = [one for one in onsets if not is_over(snapshot, one.object, one.signal, one.before, one.after)]
     found, quiet = _run_checks(snapshot)
     ranked = rank(
         dated(found, snapshot),
@@ -47,8 +48,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     )
     aside, measured = set_aside(snapshot), users_are_measured(snapshot)
     serving = still_served(snapshot, ranked[0].finding.object) if ranked else ""
-    verdict = judge(ranked, onsets, snapshot.missing, aside=aside, measured=measured, serving=serving)
-    evidence = number(ranked, felt[:MAX_ONSETS_AS_EVIDENCE])
+    verdict = judge(ranked, lasting, snapshot.missing, aside=aside, measured=measured, serving=serving)
+    evidence = number(ranked, user_onsets(lasting)[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(
         snapshot=snapshot,
         verdict=verdict,

@@ -116,7 +116,7 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                 continue
             if _is_told_by_database(s, hit):
                 continue
-            if _ONE_KEY.search(edit.text.partition(" ")[0]) and _calls_elsewhere(hit.lines[-1]["message"], edit.text):
+            if _ONE_KEY.search(edit.text.partition(" ")[0]) and _calls_elsewhere(hit, edit.text):
                 continue
             said = f'the log of {spoken(hit.object)} says "{what_it_says(hit.lines[-1])}"'
             if not _changed_otherwise(s, hit.object, edit.time, hit.first):
@@ -141,10 +141,11 @@ def _is_told_by_database(s: Snapshot, hit: Hits) -> bool:
     )
 
 
-def _calls_elsewhere(message: str, edited: str) -> bool:
-    """True when a line tells of an address that an edit of one key did not speak of."""
-    asked = addresses(message)
-    return bool(asked) and not any(address.host in edited for address in asked)
+def _calls_elsewhere(hit: Hits, edited: str) -> bool:
+    """True when the last line, or a third of them, tells of an address that an edit of one key did not speak of."""
+    asked = [addresses(str(line["message"])) for line in hit.lines]
+    elsewhere = [bool(hosts) and not any(address.host in edited for address in hosts) for hosts in asked]
+    return elsewhere[-1] or 3 * sum(elsewhere) >= len(elsewhere)
 
 
 def _changed_otherwise(s: Snapshot, ref: str, edited: datetime, failed: datetime) -> bool:

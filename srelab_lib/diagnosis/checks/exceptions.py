@@ -16,6 +16,7 @@ from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
     failed_answers,
     failing_throughout,
+    is_over,
     onsets_of,
     risen_signals,
     symptoms,
@@ -98,7 +99,8 @@ def _storms(s: Snapshot) -> Iterator[Finding]:
 def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
     """The share of requests that fail, from its change point on."""
     for ref in dict.fromkeys(s["onsets"]["object"]):
-        risen = onsets_of(s, ref, "error_ratio", "errors_per_second")
+        rises = onsets_of(s, ref, "error_ratio", "errors_per_second")
+        risen = [row for row in rises if not is_over(s, ref, row["signal"], row["before"], row["after"])]
         if risen and ref and not ref.startswith("Node/"):
             shown = "{:.0%}".format if risen[0]["unit"] == "ratio" else "{:.3g} a second".format
             before, after = shown(risen[0]["before"]), shown(risen[0]["after"])
