@@ -145,6 +145,19 @@ def test_a_service_comes_to_the_pods_of_others_by_its_selector_or_by_their_label
         assert diagnose(altered_one).verdict.fault == fault
 
 
+def test_throttling_is_named_though_nothing_measures_the_use() -> None:
+    unmeasured = altered("mosaic", "metrics", lambda df: df["signal"] != "cpu_usage_cores").verdict
+    assert (unmeasured.fault, unmeasured.cause) == ("cpu_throttled", "its CPU limit is 0.1 cores")
+
+
+def test_who_holds_an_expired_certificate_does_not_refuse_it() -> None:
+    summary = "Deployment claypots/storefront refuses TLS connections"
+    assert diagnosed("claypots").verdict.summary.startswith(summary)
+    only_owner = altered("claypots", "logs", lambda df: ~df["message"].str.contains("verify failed"))
+    told = [one.summary for one in only_owner.findings if one.fault == "tls_expired"]
+    assert told == ["clients of Deployment claypots/inventory refuse to connect"]
+
+
 def test_a_change_is_told_on_one_line() -> None:
     assert "\n" not in diagnosed("observatory").verdict.summary
 

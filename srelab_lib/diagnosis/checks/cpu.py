@@ -44,11 +44,13 @@ def check_cpu_throttled(s: Snapshot) -> Iterator[Finding]:
             fault="cpu_throttled",
             object=ref,
             summary=f"container {row['container']} of {spoken(ref)} is throttled in {throttled:.0%} of its CPU periods",
-            cause=f"its CPU limit is {limit:g} cores and it uses {used:.3g}",
+            cause=f"its CPU limit is {limit:g} cores" + (f" and its median use {used:.3g}" if used is not None else ""),
             facts=one_each(
                 [
                     metric_fact(ref, "cpu_throttled_ratio", f"{throttled:.2f} (container={row['container']})", at),
-                    metric_fact(ref, "cpu_usage_cores", f"{used:.3g} of a limit of {limit:g} cores", at),
+                    metric_fact(ref, "cpu_usage_cores", f"{used:.3g} of a limit of {limit:g} cores", at)
+                    if used is not None
+                    else None,
                     spec_fact(ref, container=row["container"], cpu_limit=resource(row, "limits", "cpu")),
                     *risen_signals(s, ref, "cpu_throttled_ratio", *USER_SIGNALS),
                 ]

@@ -18,7 +18,7 @@ from srelab_lib.diagnosis.checks._facts import (
     one_each,
     spec_fact,
 )
-from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._secrets import holders_of, secrets_of
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
@@ -111,16 +111,21 @@ def check_tls_expired(s: Snapshot) -> Iterator[Finding]:
     view = net(s)
     for ref, items in grouped(events(s, message=_EXPIRED_IN_EVENT)).items():
         yield _expired(ref, ref, one_each(event_facts(items)), first_seen(items), strength=3)
-    for hit in hits(s, _EXPIRED):
+    alerts = [hit for hit in hits(s, _ALERTED, quiet=True) if hit.ongoing]
+    told = by_workload(s, [line for line in matching(s, _EXPIRED) if not _ALERTED.search(str(line["message"]))])
+    for hit in alerts if not told else ():
+        if len(hit.lines) > 1:
+            facts = one_each([*hit.facts(), *symptoms(s, hit.object)])
+            yield _expired(hit.object, "", facts, hit.first)
+    for hit in told:
         if len(hit.lines) < 2 or not hit.ongoing or not (_names_tls(hit) or evident(s, hit)):
             continue
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
         servers = [service.ref, *(w.ref for w in service.workloads)] if service else _servers(view, hit)
-        alerted = [one for one in hits(s, _ALERTED, quiet=True) if one.object != hit.object and one.ongoing]
+        alerted = [one for one in alerts if one.object != hit.object]
         owners = [one.object for one in alerted] or [ref for ref in servers if not ref.startswith("Service/")]
         target = owners[0] if len(owners) == 1 else hit.object
-        told = [fact for one in alerted for fact in one.facts(1)]
-        facts = one_each([*hit.facts(), *told, *symptoms(s, hit.object)])
+        facts = one_each([*hit.facts(), *(fact for one in alerted for fact in one.facts(1)), *symptoms(s, hit.object)])
         yield _expired(target, hit.object, facts, hit.first, servers)
 
 
@@ -138,16 +143,19 @@ def _expired(
     *,
     strength: Literal[2, 3] = 2,
 ) -> Finding:
+    """The finding; `caller` is who refuses the certificate, empty where only its owner tells that somebody does."""
     whose = f"the certificate of {spoken(ref)}" if ref != caller else "a certificate"
     return Finding(
         fault="tls_expired",
         object=ref,
-        summary=f"{spoken(caller)} refuses TLS connections",
+        summary=f"{spoken(caller)} refuses TLS connections"
+        if caller
+        else f"clients of {spoken(ref)} refuse to connect",
         cause=f"{whose} has expired",
         facts=facts,
         since=since,
         strength=strength,
-        related=tuple(dict.fromkeys([caller, *servers])),
+        related=tuple(dict.fromkeys([*([caller] if caller else []), *servers])),
     )
 
 
