@@ -21,6 +21,7 @@ import pytest
 from srelab_lib.diagnosis import diagnose
 from srelab_lib.model import Diagnosis, Finding
 from srelab_lib.settings import Settings
+from srelab_lib.signals.promql import QUERIES
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.incidents import load_incident
 from srelab_lib.sources.snapshot import collect
@@ -148,6 +149,14 @@ def test_a_service_comes_to_the_pods_of_others_by_its_selector_or_by_their_label
 def test_throttling_is_named_though_nothing_measures_the_use() -> None:
     unmeasured = altered("mosaic", "metrics", lambda df: df["signal"] != "cpu_usage_cores").verdict
     assert (unmeasured.fault, unmeasured.cause) == ("cpu_throttled", "its CPU limit is 0.1 cores")
+
+
+@pytest.mark.parametrize("signal", sorted(QUERIES))
+def test_no_check_breaks_where_a_signal_is_not_measured(signal: str) -> None:
+    snapshot = diagnosed("mosaic").snapshot
+    without = {name: snapshot[name][snapshot[name]["signal"] != signal] for name in ("metrics", "onsets")}
+    tables = {**snapshot.tables, **{name: df.reset_index(drop=True) for name, df in without.items()}}
+    assert diagnose(replace(snapshot, tables=tables)).verdict.outcome == "fault"
 
 
 def test_who_holds_an_expired_certificate_does_not_refuse_it() -> None:
