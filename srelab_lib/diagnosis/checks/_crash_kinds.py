@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.checks import _words as words
 from srelab_lib.diagnosis.checks._endings import Ending, endings, last_lines, telling
-from srelab_lib.diagnosis.checks._facts import Row, events, rows
+from srelab_lib.diagnosis.checks._facts import Row, events, rows, variable_of
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.model import Snapshot
 
@@ -19,7 +19,6 @@ _LOST = frozenset({"ContainerStatusUnknown", "Unknown"})
 """Reasons of a container whose node went away: nothing is known of its end."""
 _USAGE_CODES = (2, 64)
 """What getopt's users and sysexits.h end with after a wrong argument."""
-_VARIABLE = re.compile(r"\.env\[([^\]]+)\]$")
 _WHAT_RUNS = re.compile(r"\.(?:env|envFrom|image|command|args|volumeMounts|securityContext)\b")
 """Fields that decide what a program does."""
 _KILL_DELAY = timedelta(seconds=90)
@@ -69,7 +68,7 @@ def lost_variable(s: Snapshot, ending: Ending) -> str | None:
     last = [row for row in own if row["revision"] == own[-1]["revision"]]
     if not last or (ending.finished_at and ending.finished_at < last[0]["time"]):
         return None
-    removed = [match[1] for row in last if row["old"] and not row["new"] and (match := _VARIABLE.search(row["field"]))]
+    removed = [variable_of(row) for row in last if row["old"] and not row["new"] and variable_of(row)]
     altered = [row for row in last if _WHAT_RUNS.search(row["field"])]
     return removed[0] if removed and len(altered) == len(removed) else None
 

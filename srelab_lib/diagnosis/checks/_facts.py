@@ -29,6 +29,7 @@ CLOCKS = timedelta(seconds=10)
 """Clocks of the API server and of nodes differ by less."""
 _START_UP = timedelta(minutes=2)
 
+_OF_VARIABLE = re.compile(r"\.env\[([^\]]+)\]$")
 _ASIDE = re.compile(r' \((?:File "[^"]*", line \d+(?:, in [^)]*)?|Background on this error at: [^)]*)\)')
 _QUIET_LEVELS = frozenset({"debug", "info"})
 
@@ -223,6 +224,12 @@ def log_fact(row: Row) -> Fact:
     where = quoted(container=row["container"], previous=True if row["previous"] else None)
     pod = object_ref("Pod", str(row["namespace"]), str(row["pod"]))
     return Fact(kind="log", object=pod, text=f"{row['message'].strip()} ({where})", time=row["time"])
+
+
+def variable_of(change: Row) -> str:
+    """The name of the environment variable that a rollout altered; empty where it altered something else."""
+    found = _OF_VARIABLE.search(str(change["field"]))
+    return found[1] if found else ""
 
 
 def change_fact(row: Row) -> Fact:

@@ -31,7 +31,6 @@ STARTING = timedelta(seconds=60)
 """A pod younger than this may still be starting."""
 
 RUNS_WELL = timedelta(seconds=90)
-_CALM = timedelta(seconds=90)
 
 _STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
 
@@ -83,7 +82,7 @@ def onsets_of(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> list
 def is_over(s: Snapshot, ref: str, signal: str, before: float | None, after: float) -> bool:
     """True for a rise of which the last minute and a half has nothing left."""
     late = samples(s, ref, signal)
-    late = late[late["time"] >= pd.Timestamp(s.window.end - _CALM)]
+    late = late[late["time"] >= pd.Timestamp(s.window.end - RUNS_WELL)]
     calm = max(before or 0.0, after / 10)
     return len(late) >= FEW_SAMPLES and after > (before or 0.0) and bool(late["value"].max() <= calm)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, log_fact, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, log_fact, one_each, rows, variable_of
 from srelab_lib.diagnosis.checks._logs import ANYTHING, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks.changes_made import felt_by_others
@@ -20,7 +20,6 @@ _IDLE = re.compile(
     re.IGNORECASE,
 )
 """What a program says that finds nothing to do."""
-_OF_VARIABLE = re.compile(r"\.env\[(?P<name>[^\]]+)\]$")
 _PATIENCE = re.compile(r"time_?out|deadline|(?:^|_)(?:ttl|wait|patience)(?:_|$)", re.IGNORECASE)
 _GAVE_UP = re.compile(
     r"time-?d? ?out|deadline exceeded|\b(?:read|connect|request|socket|client)[ _]?timeout", re.IGNORECASE
@@ -35,18 +34,12 @@ def check_own_setting(s: Snapshot) -> Iterator[Finding]:
     """Variables of a rollout whose new value a program's own complaints hold, or that it finds nothing to do with."""
     df = s["changes"]
     for row in rows(df[df["old"].notna() & df["new"].notna()]):
-        for pattern in (COMPLAINT, _IDLE) if _variable(row) else ():
+        for pattern in (COMPLAINT, _IDLE) if variable_of(row) else ():
             for hit in by_workload(s, _told(s, row, pattern)):
                 felt = felt_by_others(s, {hit.object}, row["time"])
                 hurt = felt if pattern is _IDLE else evident(s, hit)
                 if hurt and hit.ongoing:
                     yield _finding(s, row, hit, felt)
-
-
-def _variable(change: Row) -> str:
-    """The name of the variable that was altered; empty where it was something else."""
-    found = _OF_VARIABLE.search(str(change["field"]))
-    return found["name"] if found else ""
 
 
 def _told(s: Snapshot, change: Row, pattern: re.Pattern[str]) -> list[Row]:
@@ -70,12 +63,12 @@ def _tells(line: Row, change: Row) -> bool:
 def _is_cut(change: Row) -> bool:
     old, new = str(change["old"]).strip(), str(change["new"])
     shorter = _NUMBER.fullmatch(old) is not None and float(new) < float(old)
-    return shorter and _PATIENCE.search(_variable(change)) is not None
+    return shorter and _PATIENCE.search(variable_of(change)) is not None
 
 
 def _seconds(change: Row) -> float:
     """The new number of a variable in seconds: `TIMEOUT_MS` has a thousandth of them."""
-    return float(change["new"]) / (1000 if _IN_MS.search(_variable(change)) else 1)
+    return float(change["new"]) / (1000 if _IN_MS.search(variable_of(change)) else 1)
 
 
 def _spans(message: str) -> set[float]:
@@ -91,7 +84,7 @@ def _finding(s: Snapshot, change: Row, hit: Hits, felt: list[Hits]) -> Finding:
     return Finding(
         fault="bad_deploy",
         object=hit.object,
-        summary=f"{spoken(hit.object)} does not do its work since {_variable(change)} was altered",
+        summary=f"{spoken(hit.object)} does not do its work since {variable_of(change)} was altered",
         cause=f'since then it says "{what_it_says(hit.lines[-1])}"',
         facts=one_each(
             [
