@@ -99,3 +99,14 @@ def test_of_a_long_line_what_differs_is_shown() -> None:
     assert "server seat-map:8081;" in was
     assert "server seat-map:8018;" in now
     assert "characters more" not in item.text
+
+
+def test_a_port_with_another_name_is_renamed_and_one_with_another_number_is_not() -> None:
+    def with_port(name: str, number: int) -> dict[str, Any]:
+        return template(ports=[{"name": name, "containerPort": number}, {"name": "metrics", "containerPort": 9000}])
+
+    (item,) = diff_specs(with_port("http", 8080), with_port("web", 8080))
+    assert (item.field, item.old, item.new) == ("containers[web].ports[http].name", "http", "web")
+    assert item.text == "ports[http].name of container web changed from http to web"
+    fields = [item.field for item in diff_specs(with_port("http", 8080), with_port("web", 8081))]
+    assert fields == ["containers[web].ports[web].containerPort", "containers[web].ports[http].containerPort"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import Any
 
 from srelab_lib.signals.flatten import MAX_SHOWN, Flat, flatten, shortened
@@ -17,6 +17,7 @@ _ENV = re.compile(r"env\[([^\]]+)\]")
 _UNIT = re.compile(
     r"(?:containers|initContainers|volumes)\[[^\]]+\]|(?:liveness|readiness|startup)Probe(?:\.(?:exec|grpc|httpGet|tcpSocket))?"
 )
+_PORT = re.compile(r"(?:[^\[]+\[[^\]]+\]\.|spec\.)?ports\[[^\]]+\]")
 _WORDS = {"spec.replicas": "number of replicas", "serviceAccountName": "service account"}
 MAX_KEPT = 4000
 """Characters of a value in a table."""
@@ -36,11 +37,12 @@ class Difference:
 def diff_specs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """The fields that differ, in the order of the new spec, removed ones last."""
     before, after = flatten(old), flatten(new)
-    units = list(_units(before, after))
-    below = tuple(f"{unit}." for unit, _, _ in units)
+    units, ports = list(_units(before, after)), list(_renamed_ports(before, after))
+    below = tuple(f"{unit}." for unit in (*(unit for unit, _, _ in units), *(port for pair in ports for port in pair)))
     fields = [*after, *(field for field in before if field not in after)]
     altered = [(field, before.get(field), after.get(field)) for field in fields if not field.startswith(below)]
-    differing = [(field, was, now) for field, was, now in (*units, *altered) if was != now]
+    renamed = [(f"{was}.name", _item(was), _item(now)) for was, now in ports]
+    differing = [(field, was, now) for field, was, now in (*units, *renamed, *altered) if was != now]
     return [difference(*one) for one in differing if not _is_default(*one)]
 
 
@@ -70,6 +72,20 @@ def _units(before: Flat, after: Flat) -> Iterator[tuple[str, str | None, str | N
         if bool(old) != bool(new) and not unit.startswith(tuple(seen)):
             seen.append(f"{unit}.")
             yield unit, _summary(old), _summary(new)
+
+
+def _renamed_ports(before: Flat, after: Flat) -> Iterator[tuple[str, str]]:
+    """Ports that are the same but for their names: one that went, and the one that came for it."""
+    was, now = ({match[0] for field in flat if (match := _PORT.match(field))} for flat in (before, after))
+    for gone, come in product(sorted(was - now), sorted(now - was)):
+        alike = gone.rpartition("[")[0] == come.rpartition("[")[0]
+        if alike and _below(before, gone) == _below(after, come):
+            yield gone, come
+
+
+def _item(path: str) -> str:
+    """What stands in the last brackets of a path."""
+    return path.rpartition("[")[2].rstrip("]")
 
 
 def _below(flat: Flat, unit: str) -> Flat:
