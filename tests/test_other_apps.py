@@ -304,3 +304,30 @@ def test_a_flag_that_callers_name_is_at_fault_only_where_it_was_changed() -> Non
     calm = altered("innkeeper", "changes", lambda df: ~df["new"].astype(str).str.contains("maxmemory"))
     assert "bad_deploy" not in {one.fault for one in calm.findings}
     assert diagnosed("innkeeper").verdict.cause.startswith("in Deployment innkeeper/rate-cache maxmemory was altered")
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "purpose", "part"),
+    [
+        ("florist", 0, "Set spec.selector[app] back to stock", """{"app":"stock","app.kubernetes.io/part-of":null,"""),
+        ("fruitbox", 0, "Set containers[refresh].env[FEED_PATH] back to /feed/v1/prices", "edit cronjob/price-refresh"),
+        ("fruitbox", 2, "Read what its last run says", "logs price-refresh-29931201-bfb6b -c refresh --timestamps"),
+        ("notary", 0, "Put a valid certificate into Secret stamp-gw-tls", "create secret tls stamp-gw-tls --cert="),
+        ("notary", 1, "Then let the server read the renewed certificate", "rollout restart deployment/stamp-gw"),
+        ("freight", 0, "Give Secret quotes-db the credential that the server takes", "edit secret/quotes-db"),
+        ("audit-trail", 0, "or give claim events-event-store-0 more room", "edit pvc/events-event-store-0"),
+        ("tramline", 0, "emptyDir d means new pods, and what it holds is lost", "edit deployment/gps-store"),
+        ("rehearsal", 0, "See who holds and who waits", "exec postgres-0 -c postgres -- sh -c 'psql -U "),
+        ("streaming", 2, "Watch it become ready", "rollout status deployment/playback --timeout=120s"),
+    ],
+)
+def test_what_to_do_is_about_what_broke(name: str, position: int, purpose: str, part: str) -> None:
+    action = diagnosed(name).actions[position]
+    assert purpose in action.purpose
+    assert part in action.command
+
+
+def test_what_one_edit_altered_beside_the_change_is_told_with_it() -> None:
+    change = diagnosed("tuckshop").verdict.change or ""
+    assert "STOCK_ATTEMPTS of container basket changed from 2 to 12" in change
+    assert "; with it environment variable STOCK_TIMEOUT_MS of container basket changed from 1500 to 200" in change

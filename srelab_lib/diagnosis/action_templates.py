@@ -36,6 +36,12 @@ ALLOWED: dict[str, re.Pattern[str]] = {
     "reader": _OBJECT,
     "task": _OBJECT,
     "running": _OBJECT,
+    "secret": _NAME,
+    "claim": _NAME,
+    "rolled": _OBJECT,
+    "scratch": _NAME,
+    "postgres": _NAME,
+    "patch": re.compile(r'\{(?:"(?:data|spec|selector)":\{)+"[^\']{1,600}\}'),
     "was": re.compile(r"[-A-Za-z0-9_.:/@]{1,120}"),
 }
 SETS: dict[str, re.Pattern[str]] = {
@@ -67,21 +73,58 @@ ROLL_BACKS = (_ROLL_BACK_TO, _ROLL_BACK)
 REVERT = ("Revert the commit; Argo CD rolls it out", "git revert --no-edit $commit && git push")
 _LIMIT_BACK = "Set the limit back to what it was"
 SCALE_BACK = ("Scale it back to what it was", "$kubectl scale $changed --replicas=$was_replicas")
+PATCH_BACK = ("Set $field back to $was", "$kubectl patch $changed --type=merge --patch='$patch'")
 SET_BACK = ("Set $field back to $was", "$kubectl edit $changed")
 EDIT_BACK = ("Undo what was changed in $field", "$kubectl edit $changed")
 EDIT_WRITTEN = ("Correct it: which of its values was changed is not known", "$kubectl edit $written")
+EDIT_VALUE = ("Correct the value that the cause names", "$kubectl edit $written")
 READ_AGAIN = ("Then let it read the ConfigMap again", "$kubectl rollout restart $reader")
 SUSPEND = (
     "Stop the Job for now, unless its work must go on",
     '$kubectl patch $running --patch=\'{"spec":{"suspend":true}}\'',
 )
-TASK_DID = ("See what the Job did, and undo it where it did it", "$kubectl get $task -o yaml")
+TASK_DID = ("See what the Job did: its end undoes nothing of that", "$kubectl get $task -o yaml")
 TASK_LOG = ("Read what the Job says", "$kubectl logs $task --timestamps")
 _DELETE = ("Delete what was added, unless it is wanted", "$kubectl delete $added")
-EDIT = ("Correct the field that the evidence names", "$kubectl edit $kind/$name")
-EDIT_FOUND = ("No fact names a field: read its log first, then correct what it tells of", "$kubectl edit $kind/$name")
+_EDIT = "$kubectl edit $kind/$name"
+EDIT = ("Correct the field that the evidence names", _EDIT)
+EDIT_FOUND = ("No fact names a field: read its log first, then correct what it tells of", _EDIT)
+CORRECT: dict[str, str] = {
+    "node_selector_unmatched": "Ask for labels that a node has, or label the node that is meant",
+    "taint_untolerated": "Let it tolerate the taint, or choose other nodes",
+    "anti_affinity_unmet": "Let its affinity or topology rules leave a node",
+    "insufficient_cpu": "Request no more CPU than a node has left",
+    "insufficient_memory": "Request no more memory than a node has left",
+    "insufficient_extended_resource": "Request what a node offers, or nothing of it",
+    "image_not_found": "Name an image that exists",
+    "crash_bad_command": "Correct its command",
+    "crash_missing_env": "Give it the variable",
+    "readiness_probe_misconfigured": "Correct its readiness probe",
+    "liveness_probe_misconfigured": "Correct its liveness probe",
+    "startup_probe_too_short": "Give the program more time to start: raise failureThreshold",
+    "secret_missing": "Make the Secret, or name one that exists",
+    "secret_key_missing": "Give the Secret the key that is asked for, or ask for one that it has",
+    "configmap_missing": "Make the ConfigMap, or name one that exists",
+    "service_account_missing": "Make the ServiceAccount, or name one that exists",
+    "pod_security_denied": "Let its security context keep to the level that the namespace enforces",
+    "pvc_missing": "Make the claim, or name one that exists",
+    "ingress_class_missing": "Name a class that exists",
+    "ingress_backend_missing": "Name a Service that exists",
+    "init_container_failed": "Correct what its init container runs",
+    "init_container_stuck": "Correct what its init container waits for",
+    "webhook_unreachable": "Until it answers: let it pass with failurePolicy Ignore",
+    "hpa_no_metrics": "Let it scale by a metric that is served, or give the pods the request that it is a share of",
+    "pdb_blocks": "Let it allow a disruption, or run more replicas",
+    "disk_full": "Remove what need not be there, or give it more room",
+}
+"""What of the object to correct, where no command does it."""
+START_ANEW = (
+    "Start it anew, once it is known why it stopped: what it holds outside a claim is lost",
+    "$kubectl rollout restart $kind/$name",
+)
 RENEW = ("Delete it and make it again, corrected: a Job cannot be edited", "$kubectl delete $kind/$name")
 LOG = ("Read what it says since then", "$kubectl logs $kind/$name -c $container --since=15m --timestamps")
+LOG_OF_RUN = ("Read what its last run says", "$kubectl logs $pod -c $container --timestamps")
 EVENTS = ("Read what the cluster says of it", "$kubectl describe $kind/$name")
 _FREE_NODE = ("See what each node has left", "kubectl$context describe nodes")
 
@@ -101,16 +144,28 @@ FIX: dict[str, tuple[tuple[str, str], ...]] = {
     "scaled_to_zero": (("Scale it up again", "$kubectl scale $kind/$name --replicas=$old_replicas"),),
     "node_cordoned": (("Let the node take pods again", "kubectl$context uncordon $name"),),
     "configmap_key_missing": (("Add the key", "$kubectl edit configmap/$configmap"),),
-    "secret_rotated": (("Let it read the credential again", "$kubectl rollout restart $kind/$name"),),
+    "secret_rotated": (
+        ("Give Secret $secret the credential that the server takes, unless it has it", "$kubectl edit secret/$secret"),
+        ("Then let it read the credential again", "$kubectl rollout restart $kind/$name"),
+    ),
     "disk_full": (
+        ("Remove what need not be there, or give claim $claim more room", "$kubectl edit pvc/$claim"),
         (
-            "Remove what need not be there, or give it more room: a new pod begins with an empty emptyDir",
-            "$kubectl edit $kind/$name",
+            "Remove what need not be there; more room for emptyDir $scratch means new pods, and what it holds is lost",
+            _EDIT,
         ),
     ),
     "service_wrong_port": ((_TO_LISTENING, f"$kubectl patch $kind/$name --type=json --patch='[{_TARGET_PORT}]'"),),
+    "storage_class_missing": (
+        ("Delete the claim, never bound, and make it again with a class that exists", "$kubectl delete $kind/$name"),
+    ),
     "tls_expired": (
-        ("Renew the certificate in its Secret, then let the server read it", "$kubectl rollout restart $kind/$name"),
+        (
+            "Put a valid certificate into Secret $secret",
+            ("$kubectl create secret tls $secret --cert=tls.crt --key=tls.key --dry-run=client -o yaml"
+            " | $kubectl apply -f -"),
+        ),
+        ("Then let the server read the renewed certificate", "$kubectl rollout restart $kind/$name"),
     ),
     "rbac_denied": (
         ("Give the account the Role", "$kubectl create rolebinding $name --role=$role --serviceaccount=$account"),
@@ -128,6 +183,11 @@ FIX: dict[str, tuple[tuple[str, str], ...]] = {
 }  # fmt: skip
 STOPGAPS = frozenset({"memory_leak"})
 """What FIX has for these only gains time: to undo the change comes first."""
+_ACTIVITY = "select pid, usename, state, wait_event_type, xact_start, left(query, 60) from pg_stat_activity"
+_SESSIONS = (
+    "See who holds and who waits: pg_terminate_backend(pid) ends a session",
+    f"""$kubectl exec $postgres -c $container -- sh -c 'psql -U "$${{POSTGRES_USER:-postgres}}" -c "{_ACTIVITY}"'""",
+)
 COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
     "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
     "secret_missing": (("See which Secrets exist, names only", "$kubectl get secrets -o name"),),
@@ -153,6 +213,9 @@ COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
         ("See which webhooks check objects", "kubectl$context get validatingwebhookconfigurations"),
         ("See which webhooks alter objects", "kubectl$context get mutatingwebhookconfigurations"),
     ),
+    "db_lock": (_SESSIONS,),
+    "pool_exhausted": (_SESSIONS,),
+    "slow_query": (_SESSIONS,),
     "node_not_ready": (
         (
             "See which pods it had",
@@ -167,12 +230,15 @@ INSPECT_CRASH = (
     "Read why the last container ended",
     "$kubectl logs $pod -c $container --previous --tail=50 --timestamps",
 )
-READY = ("Watch it become ready", "$kubectl rollout status $kind/$name --timeout=120s")
+READY = ("Watch it become ready", "$kubectl rollout status $rolled --timeout=120s")
 QUIET = ("See that it logs no error any more", "$kubectl logs $kind/$name -c $container --since=2m --timestamps")
 AGAIN = ("Run this analysis again", "papermill notebooks/06_rca.ipynb out.ipynb -p source live$chosen")
 NOT_ITS_OWN = frozenset(
-    {"upstream_unreachable", "db_lock", "schema_mismatch", "slow_query", "node_not_ready", "node_pressure"}
-)
+    {
+        "upstream_unreachable", "db_lock", "schema_mismatch", "slow_query", "node_not_ready", "node_pressure",
+        "container_killed",
+    }
+)  # fmt: skip
 """What no edit of the object mends: it fails by what is elsewhere."""
 ABSENT = frozenset({"service_missing"})
 """What these name cannot be described."""

@@ -6,12 +6,14 @@ like a Kubernetes name, a quantity or a commit leaves its command out, so no tel
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from string import Template
 
 from srelab_lib.diagnosis import action_templates as templates
+from srelab_lib.diagnosis.checks._secrets import secrets_of
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._ties import settings_read
 from srelab_lib.diagnosis.rank import Ranked
@@ -26,7 +28,8 @@ def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[A
         return _look_again(verdict, snapshot)
     values = _values(top, snapshot)
     fix = _fixes(top, values)
-    checked, further = _fill("verify", _verify(top, fix, values), values), _fill("inspect", _inspect(top), values)
+    values |= {"rolled": _rolled(fix, values)}
+    checked, further = _fill("verify", _verify(top, values), values), _fill("inspect", _inspect(top), values)
     return (*fix, *checked, *further) if fix else (*further, *checked)
 
 
@@ -36,46 +39,78 @@ def _fixes(top: Ranked, values: Mapping[str, str]) -> tuple[Action, ...]:
         return _fill("fix", [templates.REVERT], values)
     own = templates.FIX.get(top.finding.fault, ())
     undone = any(_needs(one) & templates.UNDOING and _needs(one) <= values.keys() for one in own)
-    edits = [*([] if "was" in values else [templates.EDIT_BACK]), templates.EDIT_WRITTEN, templates.READ_AGAIN]
+    written = templates.EDIT_VALUE if _holds_value(top) else templates.EDIT_WRITTEN
+    edits = [*([] if "was" in values else [templates.EDIT_BACK]), written, templates.READ_AGAIN]
     rest = [] if undone else [*_back(top, values), templates.SUSPEND, *edits]
     ways = _fill("fix", own, values), _fill("fix", rest, values)
     first, second = reversed(ways) if top.finding.fault in templates.STOPGAPS else ways
     fix = _alternatives([*first, *second])
     if fix or top.finding.fault in templates.NOT_ITS_OWN:
         return fix
-    edit = templates.EDIT if _is_declared(top) else templates.EDIT_FOUND
-    return _fill("fix", [templates.RENEW if values.get("kind") == "job" else edit], values)
+    return _fill("fix", [_correction(top, values)], values)
+
+
+def _correction(top: Ranked, values: Mapping[str, str]) -> tuple[str, str]:
+    """The edit that mends it, where no command does: of which field, as far as the fault says."""
+    fault, kind = top.finding.fault, values.get("kind")
+    if kind == "job":
+        return templates.RENEW
+    if fault == "dependency_down" and kind in templates.CONTROLLERS:
+        return templates.START_ANEW
+    found = templates.EDIT if _is_declared(top) else templates.EDIT_FOUND
+    return templates.CORRECT.get(fault, found[0]), found[1]
+
+
+def _holds_value(top: Ranked) -> bool:
+    """Whether the finding is about a value of the very ConfigMap that was written."""
+    return bool(top.change and top.change.object == top.finding.object)
 
 
 def _back(top: Ranked, values: Mapping[str, str]) -> list[tuple[str, str]]:
     if _rolls_back(top):
         return [next(one for one in templates.ROLL_BACKS if _needs(one) <= {*values, "changed"})]
-    return [templates.SCALE_BACK if "was_replicas" in values else templates.SET_BACK]
+    if "was_replicas" in values:
+        return [templates.SCALE_BACK]
+    return [templates.PATCH_BACK if "patch" in values else templates.SET_BACK]
 
 
 def _alternatives(actions: Sequence[Action]) -> tuple[Action, ...]:
-    """With `Or` before every way but the first, so that nobody pastes two of them."""
+    """With `Or` before every way but the first, so that nobody pastes two of them; of one command the last purpose."""
+    actions = list({one.command: one for one in actions}.values())
     others = [one if one.purpose.startswith("Then") else _or(one) for one in actions[1:]]
-    return (*actions[:1], *others)
+    return (*map(_first, actions[:1]), *others)
+
+
+def _first(action: Action) -> Action:
+    """What is alone follows nothing."""
+    purpose = action.purpose.removeprefix("Then ")
+    return replace(action, purpose=f"{purpose[:1].upper()}{purpose[1:]}")
 
 
 def _or(action: Action) -> Action:
     return replace(action, purpose=f"Or {action.purpose[:1].lower()}{action.purpose[1:]}")
 
 
-def _verify(top: Ranked, fix: Iterable[Action], values: Mapping[str, str]) -> list[tuple[str, str]]:
+def _rolled(fix: Iterable[Action], values: Mapping[str, str]) -> str:
+    """The controller that gets new pods by what mends it: the object's own first."""
+    own = f"{values.get('kind')}/{values.get('name')}"
+    told = " ".join(f"{own if one.command.startswith('git') else one.command}" for one in fix)
+    objects = (own, values.get("reader", ""), values.get("changed", ""))
+    return next((one for one in objects if one.partition("/")[0] in templates.CONTROLLERS and one in told), "")
+
+
+def _verify(top: Ranked, values: Mapping[str, str]) -> list[tuple[str, str]]:
     """That new pods get ready where the fix brings some, that its log is quiet where the log told; then this again."""
-    kind, name = values.get("kind", ""), values.get("name", "")
-    rolled = any(f"{kind}/{name}" in one.command or one.command.startswith("git") for one in fix)
     logged = any(fact.kind == "log" and fact.object.startswith("Pod/") for fact in top.finding.facts)
-    found = [templates.READY] if rolled else [templates.QUIET] if logged else []
-    return [*(found if kind in templates.CONTROLLERS else []), templates.AGAIN]
+    quiet = logged and values.get("kind") in templates.CONTROLLERS
+    return [*([templates.READY] if values["rolled"] else [templates.QUIET] if quiet else []), templates.AGAIN]
 
 
 def _inspect(top: Ranked) -> list[tuple[str, str]]:
     fault = top.finding.fault
     found = [templates.INSPECT_CRASH] if fault in templates.CRASHES else [*templates.COMPARE.get(fault, ())]
-    found += [templates.TASK_DID, templates.TASK_LOG, *([] if _is_declared(top) else [templates.LOG])]
+    log = templates.LOG_OF_RUN if top.finding.object.startswith("CronJob/") else templates.LOG
+    found += [templates.TASK_DID, templates.TASK_LOG, *([] if _is_declared(top) else [log])]
     return found + ([] if fault in templates.ABSENT else [templates.EVENTS])
 
 
@@ -112,6 +147,7 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
     values |= _listens(top.finding, snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
+    values |= {"patch": _patch_back(top), **_volumes(top.finding, snapshot), **_secret(top.finding, snapshot)}
     values |= _of_settings(top, snapshot) | _of_task(top.change, snapshot)
     values |= {"limited": values.get("container", ""), **_set_back(top)}
     return {key: value for key, value in values.items() if key in ("kubectl", "chosen") or _is_allowed(key, value)}
@@ -149,7 +185,8 @@ def _of_change(change: Change, namespace: str) -> dict[str, str]:
     kind, place, name = split_ref(change.object)
     changed = f"{kind.lower()}/{name}" if place in (namespace, "") else ""
     came = change.field == "created" and kind.lower() in templates.ADDED
-    edited = not change.revision and not change.commit and change.field.startswith(templates.EDITED)
+    by_hand = change.field.startswith(templates.EDITED) or kind == "CronJob"
+    edited = by_hand and not change.revision and not change.commit
     scaled = changed.partition("/")[0] in templates.CONTROLLERS and re.fullmatch(r"(?:spec\.)?replicas", change.field)
     return {
         "commit": change.commit,
@@ -173,6 +210,46 @@ def _of_settings(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     reader = next((ref for ref in concerned if change.object in reads.get(ref, ())), "")
     kind, _, name = split_ref(reader) if reader else ("", "", "")
     return {"reader": f"{kind.lower()}/{name}" if kind.lower() in templates.CONTROLLERS else ""}
+
+
+_MERGED = re.compile(r"(data|spec\.selector)\[([-A-Za-z0-9_./]{1,253})\]")
+
+
+def _patch_back(top: Ranked) -> str:
+    """The merge patch that brings back what one edit altered, where every old value is known or was none."""
+    if top.change is None or top.change.old is None:
+        return ""
+    edit = [top.change, *top.beside]
+    keys = [_MERGED.fullmatch(one.field) for one in edit]
+    plain = all(one.old is None or templates.ALLOWED["was"].fullmatch(one.old) for one in edit)
+    if not (plain and all(keys)):
+        return ""
+    patch: object = {key[2]: one.old for key, one in zip(keys, edit, strict=True) if key}
+    for name in reversed(keys[0][1].split(".") if keys[0] else []):
+        patch = {name: patch}
+    return json.dumps(patch, separators=(",", ":"))
+
+
+def _volumes(finding: Finding, snapshot: Snapshot) -> dict[str, str]:
+    """The one claim that the object's pods mount, else their one emptyDir."""
+    rows = snapshot["pods"]
+    specs = [spec or {} for spec in rows.loc[rows["object"] == finding.object, "spec"]][:1]
+    volumes = [volume for spec in specs for volume in spec.get("volumes") or []]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")]
+    scratch = [volume["name"] for volume in volumes if "emptyDir" in volume and not claims]
+    return {"claim": _only(claims), "scratch": _only(scratch)}
+
+
+def _secret(finding: Finding, snapshot: Snapshot) -> dict[str, str]:
+    """The Secret that the object reads: the one of several that the facts speak of."""
+    workload = net(snapshot).workloads.get(finding.object)
+    names = {name for name, _ in secrets_of(workload)} if workload else set()
+    told = {name for name in names if any(name in fact.text for fact in finding.facts)}
+    return {"secret": _only(sorted(told or names))}
+
+
+def _only(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ""
 
 
 def _of_task(change: Change | None, snapshot: Snapshot) -> dict[str, str]:
@@ -212,10 +289,15 @@ def _is_allowed(key: str, value: str) -> bool:
 
 
 def _container(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
-    """The object's container that restarted most, or its first, and its pod."""
+    """The object's container that restarted most, or started last, and its pod."""
     rows = snapshot["containers"]
-    rows = rows[rows["object"] == top.finding.object].sort_values("restart_count", ascending=False, kind="stable")
-    return {} if rows.empty else {key: str(rows.iloc[0][key]) for key in ("container", "pod")}
+    rows = rows[rows["object"] == top.finding.object].sort_values(
+        ["restart_count", "started_at"], ascending=False, kind="stable"
+    )
+    if rows.empty:
+        return {}
+    found = {key: str(rows.iloc[0][key]) for key in ("container", "pod")}
+    return found | {"postgres": found["pod"] if "postgres" in str(rows.iloc[0]["image"]) else ""}
 
 
 def _needs(template: tuple[str, str]) -> set[str]:

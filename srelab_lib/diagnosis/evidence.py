@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from srelab_lib.diagnosis.rank import Ranked
-from srelab_lib.model import Evidence, EvidenceSet, Fact, Onset
+from srelab_lib.model import Change, Evidence, EvidenceSet, Fact, Onset
 from srelab_lib.tokens import estimate_tokens
 
 BUDGET_TOKENS = 1500
@@ -82,12 +82,13 @@ def _is_said_by(fact: Fact, other: Fact | Evidence) -> bool:
 
 
 def _own_facts(item: Ranked) -> list[Fact]:
-    change = item.change
-    if change is None:
-        return list(item.finding.facts)
+    edit = [item.change, *item.beside] if item.change else []
+    return [*map(_change_fact, edit), *item.finding.facts]
+
+
+def _change_fact(change: Change) -> Fact:
     named = f" (commit {change.commit[:7]})" if change.commit else ""
-    started = Fact(kind="change", object=change.object, text=change.text + named, time=change.time)
-    return [started, *item.finding.facts]
+    return Fact(kind="change", object=change.object, text=change.text + named, time=change.time)
 
 
 def _bounded(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -51,6 +52,8 @@ class Ranked:
     explained_by: Finding | None
     why: str
     """Of the first: why it stands there; of another one: why it stands lower."""
+    beside: tuple[Change, ...] = ()
+    """What the same edit altered next to the change: the other variable, the other label of the selector."""
 
     @property
     def evidence_kinds(self) -> int:
@@ -85,10 +88,24 @@ def rank(
         effects = tuple(other for other in merged if causes[id(other)] is finding)
         # What merely follows was started by the cause, whatever was changed about then.
         change = starting_change(finding, changes, ties) if cause is None else None
-        ranked.append(Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why=""))
+        beside = _beside(change, changes) if change else ()
+        item = Ranked(finding=finding, change=change, effects=effects, explained_by=cause, why="", beside=beside)
+        ranked.append(item)
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
     return tuple(replace(item, why=_why(item, ranked[0])) for item in ranked)
+
+
+def _beside(change: Change, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The other fields of one list or mapping that were altered in one edit."""
+    edit = _edit(change)
+    return tuple(one for one in changes if edit[0] and _edit(one) == edit and one.field != change.field)
+
+
+def _edit(change: Change) -> tuple[str, ...]:
+    """What the fields of one edit share: `containers[web].env` of `containers[web].env[URL]`, and whose and when."""
+    place = re.split(r"(?:\.[^.\[\]]+|\[[^\[\]]*\])\Z", change.field)[0]
+    return place, change.object, change.time.isoformat(), change.revision, change.commit
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:

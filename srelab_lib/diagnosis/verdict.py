@@ -11,7 +11,7 @@ from srelab_lib.diagnosis.timeline import user_onsets
 from srelab_lib.model import Change, Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
 
 MOST_FAIL = 0.5
-MAX_HURT = 2
+MAX_HURT, MAX_BESIDE = 2, 2
 MAX_SUBJECT = 80
 _SUBJECT = re.compile(r"\Acommit .*\nauthor .*\ndate .*\nsubject (.+)")
 _FELT_BY_CALLERS = ("exception_storm", "dependency_down")
@@ -102,7 +102,8 @@ def _subject(change: Change) -> str:
 def _named(change: Change, top: Ranked) -> str:
     """What was changed, and of which object where that is another one."""
     told = change.object == top.finding.object or split_ref(change.object)[2] in change.text
-    return change.text if told else f"{spoken(change.object)}, {change.text}"
+    text = change.text if told else f"{spoken(change.object)}, {change.text}"
+    return "; with it ".join([text, *(one.text for one in top.beside[:MAX_BESIDE])])
 
 
 def _change_text(top: Ranked) -> str | None:
