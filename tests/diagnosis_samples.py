@@ -266,7 +266,7 @@ def no_fault(rows: Mapping[str, Iterable[Mapping[str, Any]]] | None = None) -> D
     }
     return Diagnosis(
         snapshot=snapshot(healthy if rows is None else rows),
-        verdict=outcome("no_fault", "Nothing is wrong: no check found a fault.", "high", "every source answered"),
+        verdict=outcome("no_fault", "No check found a fault.", "high", "every source answered"),
         candidates=(),
         findings=(),
         evidence=EvidenceSet(items=()),

@@ -331,3 +331,21 @@ def test_what_one_edit_altered_beside_the_change_is_told_with_it() -> None:
     change = diagnosed("tuckshop").verdict.change or ""
     assert "STOCK_ATTEMPTS of container basket changed from 2 to 12" in change
     assert "; with it environment variable STOCK_TIMEOUT_MS of container basket changed from 1500 to 200" in change
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("birdhide", "birdhide/watchers (1, until 12:06 UTC)"),
+        ("press-room", "press-room/journalist-sim (17, all the while)"),
+        ("newsroom", "blind2-newsroom/articles (70, since 22:45 UTC)"),
+    ],
+)
+def test_an_all_clear_tells_when_the_errors_were_that_it_sets_aside(name: str, told: str) -> None:
+    assert f"Deployment {told}" in diagnosed(name).verdict.summary
+
+
+def test_who_serves_the_old_certificate_is_named_and_whom_it_hurts() -> None:
+    summary = diagnosed("notary").verdict.summary
+    assert "Deployment notary/desk-web refuses the certificate of Deployment notary/stamp-gw." in summary
+    assert "176 of the latest 203 answers of Deployment notary/desk-web are errors (5xx)." in summary

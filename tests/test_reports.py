@@ -244,7 +244,7 @@ def test_the_first_fix_stands_in_the_verdict(make: Any) -> None:
 @pytest.mark.parametrize("make", [page, text])
 def test_no_fault_lists_what_was_checked(make: Any) -> None:
     words = make(samples.no_fault())
-    assert "Nothing is wrong" in words
+    assert "No check found a fault" in words
     assert "pvc pending" in words
     assert "Nothing needs to be done." in words
 

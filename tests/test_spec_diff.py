@@ -110,3 +110,20 @@ def test_a_port_with_another_name_is_renamed_and_one_with_another_number_is_not(
     assert item.text == "ports[http].name of container web changed from http to web"
     fields = [item.field for item in diff_specs(with_port("http", 8080), with_port("web", 8081))]
     assert fields == ["containers[web].ports[web].containerPort", "containers[web].ports[http].containerPort"]
+
+
+def test_rules_of_a_role_are_told_as_rights() -> None:
+    def role(*verbs: str) -> dict[str, Any]:
+        return {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": list(verbs)}]}
+
+    (item,) = diff_specs(role("get", "list", "patch", "update"), role("list", "get", "watch"))
+    assert item.text == "rules changed: no longer patch, update configmaps; now watch configmaps"
+
+
+def test_of_several_long_lines_what_differs_is_shown_in_each() -> None:
+    site = "upstream seats { server seats:%d; }\nlocation / { proxy_pass http://seats; proxy_connect_timeout 2s; "
+    site += "proxy_set_header Connection ''; proxy_buffers 8 16k; proxy_next_upstream off; proxy_read_timeout %ds; }\n"
+    (item,) = diff_specs(template(args=[site % (8081, 5)]), template(args=[site % (8018, 8)]))
+    was, _, now = item.text.partition(" to ")
+    assert all(part in was for part in ("server seats:8081;", "proxy_read_timeout 5s;"))
+    assert all(part in now for part in ("server seats:8018;", "proxy_read_timeout 8s;"))

@@ -38,7 +38,7 @@ def test_nothing_found_and_everything_seen_is_no_fault() -> None:
 def test_an_all_clear_says_which_errors_it_set_aside(measured: bool, confidence: str) -> None:
     verdict = judge((), (), (), aside="error lines of Deployment shop/web (3)", measured=measured)
     assert (verdict.outcome, verdict.confidence) == ("no_fault", confidence)
-    assert "Set aside: error lines of Deployment shop/web (3), which" in verdict.summary
+    assert "Set aside: error lines of Deployment shop/web (3);" in verdict.summary
 
 
 @pytest.mark.parametrize(("seconds_before", "seconds_since"), [(20, 20), (45, 0)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
@@ -14,9 +14,11 @@ MOST_FAIL = 0.5
 MAX_HURT, MAX_BESIDE = 2, 2
 MAX_SUBJECT = 80
 _SUBJECT = re.compile(r"\Acommit .*\nauthor .*\ndate .*\nsubject (.+)")
+_ANSWERS_5XX = re.compile(r"(\d+) of (\d+) answers that its log tells of have a 5xx status")
 _FELT_BY_CALLERS = ("exception_storm", "dependency_down")
 """What tells whom a fault hurts, the plainest first."""
 
+_RATE_SPAN = timedelta(minutes=2)
 ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
 
@@ -50,10 +52,10 @@ def judge(
         return _fault(top, ranked, felt, serving)
     if deciding or felt or top is not None:
         return _inconclusive(top, felt, deciding)
-    clear = "Nothing is wrong: no check found a fault."
+    clear = "No check found a fault."
     if not aside:
         return _nothing("no_fault", clear, "high", "every source answered")
-    told = f"{clear} Set aside: {aside}, which are not new, are over, or hurt nobody that is seen."
+    told = f"{clear} Set aside: {aside}; nobody is seen whom they hurt now."
     sure = "every source answered" if measured else "no metric tells how requests fare"
     return _nothing("no_fault", told, "high" if measured else "medium", sure)
 
@@ -61,10 +63,10 @@ def judge(
 def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving: str) -> Verdict:
     finding = top.finding
     confidence, reason = _confidence(top, ranked)
-    since = _since(top)
+    since = _since(top, felt)
     began = f" Trouble since {since:%H:%M:%S} UTC." if since else ""
     told = f"{sentence(finding.summary)}{began} {_because(top)}"
-    hurt = _effect(felt, {finding.object, *finding.related}) or _hurt(top)
+    hurt = _effect(felt, top) or _hurt(top)
     return Verdict(
         outcome="fault",
         fault=finding.fault,
@@ -78,10 +80,15 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving
     )
 
 
-def _since(top: Ranked) -> datetime | None:
+def _since(top: Ranked, felt: Sequence[Onset]) -> datetime | None:
     """When it was first seen: by itself, or by what follows from it, once what started it was changed."""
-    times = [effect.since for effect in top.effects if effect.since and top.change and effect.since > top.change.time]
-    return min([top.finding.since, *times]) if top.finding.since else None
+    times = [effect.since for effect in top.effects] + [onset.time for onset in felt if onset.object in _concerned(top)]
+    later = [time for time in times if time and top.change and time > top.change.time]
+    return min([top.finding.since, *later]) if top.finding.since else None
+
+
+def _concerned(top: Ranked) -> set[str]:
+    return {top.finding.object, *top.finding.related}
 
 
 def _because(top: Ranked) -> str:
@@ -101,7 +108,8 @@ def _subject(change: Change) -> str:
 
 def _named(change: Change, top: Ranked) -> str:
     """What was changed, and of which object where that is another one."""
-    told = change.object == top.finding.object or split_ref(change.object)[2] in change.text
+    kind, _, name = split_ref(change.object)
+    told = change.object == top.finding.object or f"{kind} {name}" in change.text
     text = change.text if told else f"{spoken(change.object)}, {change.text}"
     return "; with it ".join([text, *(one.text for one in top.beside[:MAX_BESIDE])])
 
@@ -113,18 +121,35 @@ def _change_text(top: Ranked) -> str | None:
     return f"{told} (commit {top.change.commit}{_subject(top.change)})" if top.change.commit else told
 
 
-def _effect(felt: Sequence[Onset], objects: Collection[str] = ()) -> str:
-    """What it did to users: the strongest change point of what they feel, of these objects where one is."""
+def _effect(felt: Sequence[Onset], top: Ranked | None = None) -> str:
+    """What it did to users: the strongest change point of what they feel, of whom it concerns where one is."""
     if not felt:
         return ""
+    objects = _concerned(top) if top else set()
     worst = max(felt, key=lambda onset: (onset.object in objects, _fails_most(onset), abs(onset.score), onset.signal))
     who = worst.object.split("/", 1)[0] + " " + worst.object.split("/", 1)[1].lstrip("/")
-    since = f" since about {worst.time:%H:%M} UTC" if worst.time else ""
+    since = f" since about {_not_before(worst.time, top):%H:%M} UTC" if worst.time else ""
     if worst.signal == "error_ratio":
         return f"{worst.after:.0%} of requests to {who} fail{since}, {worst.before:.0%} before."
+    if worst.signal == "request_rate" and top and (refused := _refused(top)):
+        return refused
     if worst.signal == "request_rate":
         return f"{who} answers {worst.after:.3g} requests/s{since}, {worst.before:.3g} before."
     return f"The slowest 5 % of requests to {who} take {worst.after:.3g} s or more{since}, {worst.before:.3g} s before."
+
+
+def _not_before(time: datetime, top: Ranked | None) -> datetime:
+    """A rate rises over the span that it is taken of, and by that may seem to rise before what made it rise."""
+    change = top.change if top else None
+    return change.time if change and change.time - _RATE_SPAN < time < change.time else time
+
+
+def _refused(top: Ranked) -> str:
+    """`51 of the latest 74 answers of Deployment shop/web are errors (5xx).`, of whom most are, where logs tell."""
+    facts = [fact for finding in (top.finding, *top.effects) for fact in finding.facts]
+    told = [(int(match[1]), int(match[2]), fact.object) for fact in facts if (match := _ANSWERS_5XX.match(fact.text))]
+    failed, count, ref = max(told, key=lambda one: (one[0] / one[1], *one), default=(0, 0, ""))
+    return f"{failed} of the latest {count} answers of {spoken(ref)} are errors (5xx)." if ref else ""
 
 
 def _fails_most(onset: Onset) -> bool:
@@ -134,7 +159,9 @@ def _fails_most(onset: Onset) -> bool:
 
 def _hurt(top: Ranked) -> str:
     """Whom it hurts by what follows from it elsewhere, where no metric tells what users feel."""
-    others = [e for e in top.effects if e.object != top.finding.object and e.fault in _FELT_BY_CALLERS]
+    if refused := _refused(top):
+        return refused
+    others = [e for e in top.effects if e.fault in _FELT_BY_CALLERS and spoken(e.object) not in top.finding.summary]
     told = [effect.summary for effect in sorted(others, key=lambda e: (_FELT_BY_CALLERS.index(e.fault), e.object))]
     return sentence(f"It hurts others: {'; '.join(told[:MAX_HURT])}") if told else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ def _verb(field: str, old: str | None, new: str | None) -> str:
         return f"added: {shortened(new or '')}"
     if new is None:
         return f"removed (was {shortened(old)})"
+    if field == "rules" and (altered := _altered_rights(old, new)):
+        return f"changed: {altered}"
     gone, come = (shortened(text) for text in _altered_lines(old, new))
     if not (gone and come) and old and new:
         return f"changed: added {come}" if come else f"changed: removed {gone}"
@@ -134,6 +137,30 @@ def _verb(field: str, old: str | None, new: str | None) -> str:
     )
 
 
+def _altered_rights(old: str, new: str) -> str:
+    """What rules of a Role allow no longer, and what now: `no longer patch, update configmaps`."""
+    before, after = _rights(old), _rights(new)
+    gone, come = (_spoken(one - other) for one, other in ((before, after), (after, before)))
+    return "; ".join(f"{word} {rights}" for word, rights in (("no longer", gone), ("now", come)) if rights)
+
+
+def _rights(rules: str) -> set[tuple[str, str]]:
+    """(what, verb) of each right in the rules of a Role, which have no order."""
+    return {
+        (resource, verb)
+        for rule in json.loads(rules) or []
+        for resource in (*(rule.get("resources") or []), *(rule.get("nonResourceURLs") or []))
+        for verb in rule.get("verbs") or []
+    }
+
+
+def _spoken(rights: set[tuple[str, str]]) -> str:
+    by_resource: dict[str, list[str]] = {}
+    for resource, verb in sorted(rights):
+        by_resource.setdefault(resource, []).append(verb)
+    return ", ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in by_resource.items())
+
+
 def _altered_lines(old: str, new: str) -> tuple[str, str]:
     """Of two texts of several lines those that the other has not, else the texts."""
     before, after = old.splitlines(), new.splitlines()
@@ -141,8 +168,11 @@ def _altered_lines(old: str, new: str) -> tuple[str, str]:
     gone = [line for line in before if line not in in_after]
     come = [line for line in after if line not in in_before]
     several = len(before) > 1 or len(after) > 1
-    old, new = ("\n".join(gone), "\n".join(come)) if several and (gone or come) else (old, new)
-    return _around(old, new) if min(len(old), len(new)) > MAX_SHOWN else (old, new)
+    if not several or not (gone or come):
+        gone, come = [old], [new]
+    if len(gone) == len(come) and max(len("\n".join(lines)) for lines in (gone, come)) > MAX_SHOWN:
+        gone, come = map(list, zip(*(_around(*pair) for pair in zip(gone, come, strict=True)), strict=True))
+    return "\n".join(gone), "\n".join(come)
 
 
 _BESIDE = 40

@@ -53,7 +53,7 @@ def check_flag_of_called(s: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 fault="bad_deploy",
                 object=server,
-                summary=f"{spoken(hit.object)} is refused by {spoken(server)} since that was rolled out anew",
+                summary=f"{spoken(hit.object)} is refused by {spoken(server)} since the last rollout there",
                 cause=_cause(name, lines[-1], row),
                 facts=one_each([change_fact(row), *map(log_fact, [lines[0], lines[-1]]), *symptoms(s, hit.object)]),
                 since=lines[0]["time"],

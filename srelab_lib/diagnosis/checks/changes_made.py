@@ -71,7 +71,7 @@ def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="bad_deploy",
             object=str(change["object"]),
-            summary=f"{spoken(hit.object)} fails on what {who} answers since that has another image",
+            summary=f"{spoken(hit.object)} fails on the answers of {who} since its image was changed",
             cause=f'since then {spoken(hit.object)} says "{says}"',
             facts=one_each([change_fact(change), *hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
@@ -118,7 +118,7 @@ def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
             fault="configmap_wrong_value",
             object=ref,
             summary=f"{spoken(felt[0].object)} fails since the edit of {spoken(ref)}, which {readers_named} reads",
-            cause=f"it depends on what {readers_named} does with its new settings, and logs since then "
+            cause=f"{spoken(felt[0].object)} depends on {readers_named}, and logs since the edit "
             f'"{what_it_says(felt[0].lines[-1])}"',
             facts=one_each([change_fact(change), *(fact for hit in felt for fact in hit.facts(2))]),
             since=min(hit.first for hit in felt),

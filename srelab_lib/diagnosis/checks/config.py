@@ -84,7 +84,7 @@ def _missing(s: Snapshot, fault: str, kind: str, form: str) -> Iterator[Finding]
             fault=fault,
             object=ref,
             summary=f"{spoken(ref)} cannot start its pods: {what}",
-            cause=f"{what}; ConfigMap {renamed} has come into being" if renamed else what,
+            cause=f"{what}; ConfigMap {renamed} was created" if renamed else what,
             facts=one_each([*(item.fact for item in items), *asked]),
             since=earliest(*(item.seen for item in items)),
             strength=3,

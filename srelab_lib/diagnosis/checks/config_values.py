@@ -237,12 +237,11 @@ def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None
     shown = _shown(setting.value, str(lines[-1]["message"]))
     told = f'"{shown}" in {setting.key}' if "\n" in setting.value.strip() else f"{setting.key}={shown}"
     held = Fact(kind="spec", object=ref, text=quoted(**{setting.key: shown}))
-    was_edited = f", edited at {edit.time:%H:%M:%SZ}" if edit and edit.time else ""
     return Finding(
         fault="configmap_wrong_value",
         object=ref,
         summary=f"{spoken(setting.workload.ref)} fails on the value of {setting.key} in {spoken(ref)}",
-        cause=f"ConfigMap {setting.configmap} holds {told}{was_edited}",
+        cause=f'ConfigMap {setting.configmap} holds {told}; the log says "{what_it_says(lines[-1])}"',
         facts=one_each(
             [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]
         ),  # fmt: skip

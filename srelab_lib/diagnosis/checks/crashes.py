@@ -45,7 +45,7 @@ def check_missing_env(s: Snapshot) -> Iterator[Finding]:
             s,
             "crash_missing_env",
             items,
-            f"container {ending.container} of {spoken(ref)} stops at once, for want of an environment variable",
+            f"container {ending.container} of {spoken(ref)} stops at once: it misses an environment variable",
             f"environment variable {named or lost} is missing{'' if named else told}" if named or lost else _said(line),
             extra=[spec_fact(ref, container=ending.container, env=given)],
         )

@@ -148,9 +148,8 @@ def _expired(
     return Finding(
         fault="tls_expired",
         object=ref,
-        summary=f"{spoken(caller)} refuses TLS connections"
-        if caller
-        else f"clients of {spoken(ref)} refuse to connect",
+        summary=f"{spoken(caller) if caller else 'a client'} refuses the certificate "
+        f"{f'of {spoken(ref)}' if ref != caller else 'that it is shown'}",
         cause=f"{whose} has expired",
         facts=facts,
         since=since,

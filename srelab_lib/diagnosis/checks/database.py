@@ -25,12 +25,14 @@ class _Rule:
     fault: str
     words: re.Pattern[str]
     summary: str
+    at_server: str
+    """The summary where the server itself says it, of its clients."""
     cause: str
 
 
 _RULES = {
-    fault: _Rule(fault=fault, words=re.compile(words, re.IGNORECASE), summary=summary, cause=cause)
-    for fault, words, summary, cause in (
+    fault: _Rule(fault=fault, words=re.compile(words, re.IGNORECASE), summary=summary, at_server=at_server, cause=cause)
+    for fault, words, summary, at_server, cause in (
         (
             "pool_exhausted",
             (
@@ -50,7 +52,8 @@ _RULES = {
                 r"(?:free|available|idle)\b"
             ),
             "a pool that {who} takes its connections or workers from is used up",
-            "all connections or workers of the pool are in use",
+            "{who} has no connection left for its clients",
+            "all connections or workers are in use",
         ),
         (
             "slow_query",
@@ -63,6 +66,7 @@ _RULES = {
                 r"|statement timeout|MaxTimeMSExpired"
             ),
             "a query of {who} takes too long",
+            "a query at {who} takes too long",
             "the database needs too long for the query",
         ),
         (
@@ -76,6 +80,7 @@ _RULES = {
                 r"|could not serialize access"
             ),
             "transactions of {who} wait for locks that others hold",
+            "transactions at {who} wait for locks that others hold",
             "another transaction holds the lock",
         ),
         (
@@ -91,6 +96,7 @@ _RULES = {
                 r"|Field '[^']+' doesn't have a default value"
             ),
             "{who} and its database disagree about the schema",
+            "{who} does not have a table or column that its clients ask for",
             "the database does not have what the program asks for",
         ),
     )
@@ -155,10 +161,11 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
     told += [hit.object for hit in own if hit not in at_callers]
     for hit in at_callers:
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
+        summary = rule.at_server if hit.object in _databases(view) else rule.summary
         yield Finding(
             fault=rule.fault,
             object=hit.object,
-            summary=rule.summary.format(who=spoken(hit.object)),
+            summary=summary.format(who=spoken(hit.object)),
             cause=f'{rule.cause}: "{_quote(rule, hit)}"',
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,

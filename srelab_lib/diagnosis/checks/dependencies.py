@@ -113,7 +113,7 @@ def check_waits_below(s: Snapshot) -> Iterator[Finding]:
             fault="slow_dependency",
             object=behind,
             summary=f"{spoken(behind)} lets {spoken(ref)} wait, which is no longer ready",
-            cause=f"{spoken(ref)} calls {spoken(behind)}, which was changed right before, and was not changed itself",
+            cause=f"{spoken(behind)} was changed right before, and {spoken(ref)}, which calls it, was not",
             facts=one_each([*(fact for call in own[:3] for fact in call.hits.facts(2)), *_broken(s, service)]),
             since=began,
             related=(ref, service.ref),
@@ -167,7 +167,7 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         callers = list(dict.fromkeys(call.caller for call in (*calls, *(call for call, _, _ in slow))))
         began = min(began_again(call) for call in calls)
         behind = changed_behind(s, view, ref, began)
-        waits = f", and it calls {spoken(behind)}, which was changed right before" if behind else ""
+        waits = f"; of those whom it calls {spoken(behind)} was changed right before" if behind else ""
         lost = not behind and all(
             _CONNECTING.search(str(line["message"])) for call in calls for line in call.hits.lines
         )
@@ -175,8 +175,10 @@ def check_slow_dependency(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="network_slow_or_lossy" if lost else "slow_dependency",
             object=behind or ref,
-            summary=f"{spoken(ref)} answers {spoken(callers[0])} too slowly",
-            cause=f"calls of {spoken(services[0])} time out, and {where}",
+            summary=f"{spoken(behind)} lets {spoken(ref)} wait, and so {spoken(callers[0])}"
+            if behind
+            else f"{spoken(ref)} answers {spoken(callers[0])} too slowly",
+            cause=f"calls to {spoken(services[0])} time out, and {where}",
             facts=one_each(
                 [
                     *(f for call in calls for f in call.hits.facts()),

@@ -100,7 +100,7 @@ def _not_pulled(fault: str, ref: str, items: Sequence[Row], said: Sequence[Row],
     return Finding(
         fault=fault,
         object=ref,
-        summary=f"container {row['container']} of {spoken(ref)} cannot start: its image cannot be had",
+        summary=f"container {row['container']} of {spoken(ref)} cannot start: its image cannot be pulled",
         cause=cause,
         facts=one_each([*map(_image, items), *event_facts(said)]),
         since=earliest(first_seen(said)),

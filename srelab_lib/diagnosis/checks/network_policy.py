@@ -132,7 +132,7 @@ def check_closed_by_policy(s: Snapshot) -> Iterator[Finding]:
         quiet = risen_signals(s, workload.ref, "request_rate", "target_up", rising=False)
         complaints = [hit for hit in complaints_since(s, new.created) if hit.object != workload.ref and workload.ready]
         if complaints or quiet:
-            closed = Blocked(policy=new, direction="Ingress", pod=workload.ref, what="any workload of the namespace")
+            closed = Blocked(policy=new, direction="Ingress", pod=workload.ref, what="any workload that is there")
             told = [*(fact for hit in complaints for fact in hit.facts(2)), *quiet]
             first = min((hit.first for hit in complaints), default=new.created)
             yield _finding(s, closed, told, first, [hit.object for hit in complaints], 2)
@@ -148,7 +148,9 @@ def check_closed_to_others(s: Snapshot) -> Iterator[Finding]:
             continue
         for hit in complaints_since(s, new.created):
             if hit.object == workload.ref and hit.first <= new.created + _AT_ONCE:
-                closed = Blocked(policy=new, direction="Egress", pod=workload.ref, what="any other destination")
+                closed = Blocked(
+                    policy=new, direction="Egress", pod=workload.ref, what="other destinations than it lists"
+                )
                 yield _finding(s, closed, hit.facts(2), hit.first, [], 2)
                 break
 

@@ -43,7 +43,7 @@ def check_quota_exceeded(s: Snapshot) -> Iterator[Finding]:
         yield Finding(
             fault="quota_exceeded",
             object=target,
-            summary=f"{spoken(ref)} cannot create its pods: quota {name} of namespace {s.namespace} is used up",
+            summary=f"{spoken(ref)} cannot create its pods: quota {name} of {s.namespace} has too little left",
             cause=_quoted(words, quota),
             facts=one_each([*said, spec_fact(limit, **{f"hard.{k}": v for k, v in (hard.get("hard") or {}).items()})]),
             since=earliest(*(fact.time for fact in said)),
