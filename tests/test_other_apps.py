@@ -160,11 +160,11 @@ def test_no_check_breaks_where_a_signal_is_not_measured(signal: str) -> None:
 
 
 def test_who_holds_an_expired_certificate_does_not_refuse_it() -> None:
-    summary = "Deployment claypots/storefront refuses TLS connections"
+    summary = "Deployment claypots/storefront refuses the certificate of Deployment claypots/inventory."
     assert diagnosed("claypots").verdict.summary.startswith(summary)
     only_owner = altered("claypots", "logs", lambda df: ~df["message"].str.contains("verify failed"))
     told = [one.summary for one in only_owner.findings if one.fault == "tls_expired"]
-    assert told == ["clients of Deployment claypots/inventory refuse to connect"]
+    assert told == ["clients refuse the certificate of Deployment claypots/inventory"]
 
 
 def test_a_change_is_told_on_one_line() -> None:

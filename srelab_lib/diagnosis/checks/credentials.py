@@ -148,7 +148,7 @@ def _expired(
     return Finding(
         fault="tls_expired",
         object=ref,
-        summary=f"{spoken(caller) if caller else 'a client'} refuses the certificate "
+        summary=f"{f'{spoken(caller)} refuses' if caller else 'clients refuse'} the certificate "
         f"{f'of {spoken(ref)}' if ref != caller else 'that it is shown'}",
         cause=f"{whose} has expired",
         facts=facts,
