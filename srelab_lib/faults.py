@@ -65,7 +65,7 @@ _TITLES: dict[str, dict[str, str]] = {
         "secret_missing": "a Secret does not exist",
         "secret_key_missing": "a key is missing from a Secret",
         "secret_rotated": "a credential is no longer accepted",
-        "rbac_denied": "the ServiceAccount may not do what the program asks",
+        "rbac_denied": "the program's account may not do what the program asks",
         "service_account_missing": "the ServiceAccount does not exist",
         "webhook_unreachable": "an admission webhook does not answer",
         "tls_expired": "a certificate has expired",

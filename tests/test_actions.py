@@ -160,6 +160,7 @@ ELSEWHERE = {
     "node_not_ready",
     "node_pressure",
     "container_killed",
+    "rbac_denied",  # at a database, unless a ServiceAccount is told
 }
 """Faults that no edit of their object mends: without a change to undo, one looks first."""
 

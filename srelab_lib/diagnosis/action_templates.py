@@ -240,6 +240,15 @@ NOT_ITS_OWN = frozenset(
     }
 )  # fmt: skip
 """What no edit of the object mends: it fails by what is elsewhere."""
+NEVER_RAN = frozenset(
+    {
+        "image_not_found", "image_never_pull", "secret_missing", "secret_key_missing", "configmap_missing",
+        "configmap_key_missing", "service_account_missing", "pvc_missing", "quota_exceeded", "limit_range_violated",
+        "node_selector_unmatched", "taint_untolerated", "anti_affinity_unmet", "insufficient_cpu",
+        "insufficient_memory", "insufficient_extended_resource", "pod_security_denied", "webhook_unreachable",
+    }
+)  # fmt: skip
+"""What keeps a container from its start: it has no log."""
 ABSENT = frozenset({"service_missing"})
 """What these name cannot be described."""
 CRASHES = frozenset(

@@ -45,7 +45,8 @@ def _fixes(top: Ranked, values: Mapping[str, str]) -> tuple[Action, ...]:
     ways = _fill("fix", own, values), _fill("fix", rest, values)
     first, second = reversed(ways) if top.finding.fault in templates.STOPGAPS else ways
     fix = _alternatives([*first, *second])
-    if fix or top.finding.fault in templates.NOT_ITS_OWN:
+    at_server = top.finding.fault == "rbac_denied" and "account" not in values
+    if fix or at_server or top.finding.fault in templates.NOT_ITS_OWN:
         return fix
     return _fill("fix", [_correction(top, values)], values)
 
@@ -62,8 +63,9 @@ def _correction(top: Ranked, values: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _holds_value(top: Ranked) -> bool:
-    """Whether the finding is about a value of the very ConfigMap that was written."""
-    return bool(top.change and top.change.object == top.finding.object)
+    """Whether a value of the very ConfigMap that was written is part of the evidence."""
+    written = top.change.object if top.change else ""
+    return any(fact.kind == "spec" and fact.object == written for fact in top.finding.facts)
 
 
 def _back(top: Ranked, values: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -110,7 +112,8 @@ def _inspect(top: Ranked) -> list[tuple[str, str]]:
     fault = top.finding.fault
     found = [templates.INSPECT_CRASH] if fault in templates.CRASHES else [*templates.COMPARE.get(fault, ())]
     log = templates.LOG_OF_RUN if top.finding.object.startswith("CronJob/") else templates.LOG
-    found += [templates.TASK_DID, templates.TASK_LOG, *([] if _is_declared(top) else [log])]
+    quiet = _is_declared(top) or fault in templates.NEVER_RAN
+    found += [templates.TASK_DID, templates.TASK_LOG, *([] if quiet else [log])]
     return found + ([] if fault in templates.ABSENT else [templates.EVENTS])
 
 

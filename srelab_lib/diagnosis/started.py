@@ -19,9 +19,12 @@ CHANGE_REACH = timedelta(minutes=15)
 _RIGHT_BEFORE = 60
 """Seconds."""
 _CALLING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+_SLOWED_BY_CALLS = frozenset({"slow_dependency", "network_slow_or_lossy"})
 TASK_REACH = 60
 """Seconds: where nothing else was changed, a Job that came right before and used what the failing one uses is named."""
-_MET_BY_TASKS = frozenset({"crash_app_exit", "exception_storm", "bad_input", "secret_rotated", "slow_dependency"})
+_MET_BY_TASKS = frozenset(
+    {"crash_app_exit", "exception_storm", "bad_input", "secret_rotated", "rbac_denied", "slow_dependency"}
+)
 
 _WHAT_RUNS = "env|image|command|args|data|config"
 """Fields that decide what a program does."""
@@ -104,7 +107,7 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
         change
         for change in changes
         if change.object in objects
-        and finding.since - CHANGE_REACH <= change.time <= finding.since + _CLOCKS
+        and finding.since - _reach(change, finding, ties) <= change.time <= finding.since + _CLOCKS
         and (
             _is_held(change, finding)
             or ((pattern.search(change.field) or change.text.endswith(NOT_KNOWN)) and not _only_came(change, finding))
@@ -130,6 +133,13 @@ def starting_change(finding: Finding, changes: Sequence[Change], ties: Ties = NO
         ),
         default=None,
     )
+
+
+def _reach(change: Change, finding: Finding, ties: Ties) -> timedelta:
+    """How long before it a change may lie; who calls a slow one makes it slow at once, by more calls, or not at all."""
+    calls_it = finding.object in ties.calls.get(change.object, ())
+    at_once = finding.fault in _SLOWED_BY_CALLS and calls_it
+    return timedelta(seconds=_RIGHT_BEFORE) if at_once else CHANGE_REACH
 
 
 def _just_edited(change: Change, finding: Finding) -> bool:

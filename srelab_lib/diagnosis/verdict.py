@@ -65,13 +65,13 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving
     confidence, reason = _confidence(top, ranked)
     since = _since(top, felt)
     began = f" Trouble since {since:%H:%M:%S} UTC." if since else ""
-    told = f"{sentence(finding.summary)}{began} {_because(top)}"
+    told = f"{sentence(finding.summary)}{began}"
     hurt = _effect(felt, top) or _hurt(top)
     return Verdict(
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=f"{told} {hurt or serving}".strip(),
+        summary=" ".join(filter(None, (told, _because(top), hurt or serving))),
         cause=finding.cause,
         change=_change_text(top),
         since=since,
@@ -93,11 +93,12 @@ def _concerned(top: Ranked) -> set[str]:
 
 def _because(top: Ranked) -> str:
     change = top.change
-    cause = sentence(f"Cause: {top.finding.cause}")
+    told = top.finding.cause.lower() in top.finding.summary.lower()
+    cause = "" if told else sentence(f"Cause: {top.finding.cause}")
     if change is None:
         return cause
     commit = f" (commit {change.commit[:7]}{_subject(change)})" if change.commit else ""
-    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {_named(change, top)}')}"
+    return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {_named(change, top)}')}".strip()
 
 
 def _subject(change: Change) -> str:

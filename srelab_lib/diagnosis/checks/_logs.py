@@ -79,7 +79,10 @@ class Hits:
 
     @property
     def last(self) -> datetime:
-        return _time(self.lines[-1])
+        """The time of the latest one; one more by itself, long after many, does not say that they go on."""
+        times, paused = [_time(line) for line in self.lines[-2:]], pauses(self.lines, self.holes)
+        alone = len(paused) >= MANY_COMPLAINTS and paused[-1] > max(LONGEST_PATIENCE, 3 * max(paused[:-1]))
+        return times[0] if alone else times[-1]
 
     @property
     def risen(self) -> bool:

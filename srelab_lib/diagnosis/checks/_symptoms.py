@@ -27,6 +27,8 @@ FAILED_RATIO = 0.05
 FAILING_RATIO = 0.5
 """From this share of failed requests on, something is wrong even where it was never otherwise."""
 FEW_SAMPLES, FEW_ANSWERS = 3, 10
+RECOVERED, TIMES_LONGER = timedelta(minutes=5), 3
+"""A container that has run so long, and so many times longer than before it ended, has recovered."""
 STARTING = timedelta(seconds=60)
 """A pod younger than this may still be starting."""
 
@@ -51,7 +53,8 @@ def _status_symptoms(s: Snapshot, ref: str) -> list[Fact]:
     for row in live_containers(s, "app", "sidecar"):
         if row["object"] != ref:
             continue
-        if row["restart_count"] and in_window(s, row["last_finished_at"]) and not _started_up(s, row):
+        ended = row["restart_count"] and in_window(s, row["last_finished_at"])
+        if ended and not _started_up(s, row) and not has_recovered(s, row):
             facts.append(status_fact(row, restart_count=row["restart_count"], last_reason=row["last_reason"],
                                      exit_code=row["last_exit_code"], time=row["last_finished_at"]))  # fmt: skip
         elif row["ready"] is False and _has_started(s, row["started_at"]):
@@ -63,6 +66,16 @@ def _started_up(s: Snapshot, row: Row) -> bool:
     """It ended while its pod was new, and has run well for long since."""
     settled = row["started_at"] is not None and s.window.end - row["started_at"] >= RUNS_WELL
     return settled and ended_while_new(s, row, row["last_finished_at"])
+
+
+def has_recovered(s: Snapshot, row: Row) -> bool:
+    """It has run for long since it last ended, and for much longer than between two endings."""
+    if row["state"] != "running" or not row["ready"] or row["started_at"] is None:
+        return False
+    runs, finished, began = s.window.end - row["started_at"], row["last_finished_at"], row["last_started_at"]
+    ran = finished - began if finished is not None and began is not None else None
+    lasts = row["restart_count"] == 1 or (ran is not None and runs >= TIMES_LONGER * ran)
+    return bool(lasts) and bool(runs >= RECOVERED)
 
 
 def _has_started(s: Snapshot, started_at: datetime | None) -> bool:
@@ -88,12 +101,13 @@ def is_over(s: Snapshot, ref: str, signal: str, before: float | None, after: flo
 
 
 def risen_signals(s: Snapshot, ref: str, *signals: str, rising: bool = True) -> list[Fact]:
-    """The change points as facts: `error_ratio went from 0.002 to 0.41 ratio`."""
+    """The change points that last as facts: `error_ratio went from 0.002 to 0.41 ratio`."""
     return [
         metric_fact(
             ref, row["signal"], f"went from {row['before']:.3g} to {row['after']:.3g} {row['unit']}", row["time"]
         )
         for row in onsets_of(s, ref, *signals, rising=rising)
+        if not is_over(s, ref, row["signal"], row["before"], row["after"])
     ]
 
 

@@ -35,7 +35,7 @@ USAGE = re.compile(r"^usage\b", re.IGNORECASE)
 
 SIGNAL_RECEIVED = re.compile(
     r"\b(?:received|caught|got|handling) (?:shutdown )?signal\b|\bsig(?:term|int|kill|hup|quit)\b"
-    r"|signal 15|\bsignal: (?:term|int|killed|terminated)",
+    r"|user requested shutdown|signal 15|\bsignal: (?:term|int|killed|terminated)",
     re.IGNORECASE,
 )
 

@@ -11,7 +11,7 @@ from srelab_lib.diagnosis.checks._calls import kind_of
 from srelab_lib.diagnosis.checks._edits import edits
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, one_each, rows
-from srelab_lib.diagnosis.checks._logs import Hits, hits
+from srelab_lib.diagnosis.checks._logs import Hits, complaints_since, hits
 from srelab_lib.diagnosis.checks._relay import own_words
 from srelab_lib.diagnosis.checks._services import net
 from srelab_lib.diagnosis.checks._symptoms import onsets_of, symptoms
@@ -109,7 +109,7 @@ def check_edit_felt_by_others(s: Snapshot) -> Iterator[Finding]:
     for ref, change in _latest(edits(s)).items():
         readers = {one for one, read in settings_read(s).items() if ref in read}
         felt = felt_by_others(s, readers, change["time"])
-        if not _is_alone(s, change, {ref, *readers}):
+        if felt and not _is_alone(s, change, {ref, *readers}, min(hit.first for hit in felt)):
             felt = [hit for hit in felt if _names_one(str(hit.lines[-1]["message"]), readers)]
         if not felt or any(_worse(s, reader, change["time"]) for reader in readers):
             continue
@@ -136,18 +136,23 @@ def felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hi
     calls = ties_of(s).calls
     used = readers.union(*(calls.get(reader, frozenset()) for reader in readers))
     waiting = {ref for ref, reached in calls.items() if ref not in readers and reached & used}
+    fresh = {hit.object: hit for hit in complaints_since(s, changed)}
+    failed = [hit if hit.first >= changed else fresh.get(hit.object, hit) for hit in hits(s, ERROR)]
     felt = [
         hit
-        for hit in hits(s, ERROR)
+        for hit in failed
         if hit.object in waiting and changed <= hit.first <= changed + RIGHT_AFTER and evident(s, hit)
     ]
     failing = {hit.object for hit in felt}
     return sorted(felt, key=lambda hit: (len(calls[hit.object] & failing), hit.first))
 
 
-def _is_alone(s: Snapshot, change: Row, own: set[str]) -> bool:
-    """True where nothing else was changed in the REACH before."""
-    near = [row for row in rows(s["changes"]) if change["time"] - REACH <= row["time"] <= change["time"] + RIGHT_AFTER]
+def _is_alone(s: Snapshot, change: Row, own: set[str], felt: datetime) -> bool:
+    """True where nothing else was changed in the REACH before, nor until others felt it; nor came just before."""
+    reach = {True: RIGHT_AFTER, False: REACH}
+    near = [
+        row for row in rows(s["changes"]) if change["time"] - reach[row["field"] == "created"] <= row["time"] <= felt
+    ]
     return all(str(row["object"]) in own for row in near)
 
 

@@ -124,7 +124,7 @@ def check_failed_after_edit(s: Snapshot) -> Iterator[Finding]:
                     fault="configmap_wrong_value",
                     object=ref,
                     summary=f"{spoken(hit.object)} fails since {spoken(ref)} was edited",
-                    cause=f"ConfigMap {setting.configmap} was edited, and then {said}",
+                    cause=f"since the edit {said}",
                     facts=one_each([edit, *hit.facts(), *symptoms(s, hit.object)]),
                     since=hit.first,
                     related=(hit.object,),

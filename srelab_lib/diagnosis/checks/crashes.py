@@ -7,12 +7,15 @@ from typing import Literal
 
 from srelab_lib.diagnosis.checks._crash_kinds import judged, lost_variable
 from srelab_lib.diagnosis.checks._endings import (
+    Ending,
     Found,
     began,
     ending_facts,
     grouped_endings,
 )
+from srelab_lib.diagnosis.checks._evident import failed_calls
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, ended_while_new, one_each, spec_fact
+from srelab_lib.diagnosis.checks._symptoms import has_recovered, symptoms
 from srelab_lib.diagnosis.checks._words import missing_variable
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
@@ -54,7 +57,7 @@ def check_missing_env(s: Snapshot) -> Iterator[Finding]:
 def check_app_exit(s: Snapshot) -> Iterator[Finding]:
     """Containers' last exit code when no signal, no probe, no memory limit and no wrong command explains it."""
     for ref, items in _of_kind(s, "crash_app_exit").items():
-        lasting = [item for item in items if not ended_while_new(s, item[0].row, item[0].finished_at)]
+        lasting = [one for one in items if not (_was_new(s, one[0]) or _is_over(s, one[0]))]
         if not lasting or ref.startswith(("Job/", "CronJob/")):
             continue
         ending, line = lasting[0]
@@ -70,7 +73,10 @@ def check_app_exit(s: Snapshot) -> Iterator[Finding]:
 
 def check_container_killed(s: Snapshot) -> Iterator[Finding]:
     """Exit codes 137, 143 and other signals, where neither the OOM killer nor a probe sent them."""
-    for ref, items in _of_kind(s, "container_killed").items():
+    for ref, killed in _of_kind(s, "container_killed").items():
+        items = [item for item in killed if not _is_over(s, item[0])]
+        if not items:
+            continue
         ending, _ = items[0]
         signal = ending.signal or "a signal"
         yield _finding(
@@ -80,6 +86,15 @@ def check_container_killed(s: Snapshot) -> Iterator[Finding]:
             f"container {ending.container} of {spoken(ref)} is killed from outside",
             f"{signal} ended it (exit code {ending.exit_code}); it is not OOMKilled, and no probe killed it",
         )
+
+
+def _was_new(s: Snapshot, ending: Ending) -> bool:
+    return ended_while_new(s, ending.row, ending.finished_at)
+
+
+def _is_over(s: Snapshot, ending: Ending) -> bool:
+    """True where it has recovered, and nobody misses it."""
+    return has_recovered(s, ending.row) and not symptoms(s, ending.object) and not failed_calls(s, ending.object)
 
 
 def _of_kind(s: Snapshot, kind: str) -> dict[str, list[Found]]:

@@ -22,6 +22,7 @@ from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._secrets import holders_of, secrets_of
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks.exceptions import what_it_says
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
 
 _REFUSED = re.compile(
@@ -37,6 +38,14 @@ _REFUSED = re.compile(
     r"|invalid api key|incorrect api key|bad credentials",
     re.IGNORECASE,
 )
+_UNPRIVILEGED = re.compile(
+    r"permission denied for (?:table|relation|schema|sequence|database|function|procedure|view|column|language|type)\b"
+    r"|\bInsufficientPrivilege\b|\b(?:SELECT|INSERT|UPDATE|DELETE|EXECUTE|\w+) command denied to user"
+    r"|access denied for user '[^']*'@'[^']*' to database|not authorized on \S+ to execute command"
+    r"|\bNOPERM\b|\bORA-01031\b|permission was denied on the object",
+    re.IGNORECASE,
+)
+"""What databases say to a client that they know, and that has not the right to what it asks for."""
 _EXPIRED = re.compile(
     r"certificate has expired|\bCERT_HAS_EXPIRED\b|certificate (?:is )?expired|CertificateExpiredException"
     r"|ERR_CERT_DATE_INVALID|expired certificate|certificate verify failed: certificate has expired",
@@ -72,6 +81,26 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
                 *servers,
                 *holders,
             ),  # fmt: skip
+        )
+
+
+def check_privilege_denied(s: Snapshot) -> Iterator[Finding]:
+    """Log lines in which a database lets a client in and denies it what it asks for."""
+    view = net(s)
+    refused = {hit.object for hit in hits(s, _REFUSED)}
+    found = [hit for hit in hits(s, _UNPRIVILEGED) if len(hit.lines) > 1 and evident(s, hit)]
+    for hit in callers_first(view, found):
+        if hit.object in refused:
+            continue  # A login that fails says more.
+        servers = _servers(view, hit)
+        yield Finding(
+            fault="rbac_denied",
+            object=hit.object,
+            summary=f"{spoken(hit.object)} is denied what it asks for by {_named(servers, [])}",
+            cause=f'its account there has not the right: "{what_it_says(hit.lines[-1])}"',
+            facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
+            since=hit.first,
+            related=tuple(servers),
         )
 
 
@@ -158,4 +187,4 @@ def _expired(
     )
 
 
-CHECKS: tuple[Check, ...] = (check_secret_rotated, check_tls_expired)
+CHECKS: tuple[Check, ...] = (check_secret_rotated, check_privilege_denied, check_tls_expired)

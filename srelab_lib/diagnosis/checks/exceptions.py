@@ -55,7 +55,7 @@ UNREADABLE = re.compile(
 )
 
 _UNTOLD = "its metrics count the failures and name no reason"
-_RAISED = r"[A-Za-z_][\w.]*(?:Error|Exception)\b"
+_RAISED = r"(?:[A-Za-z_][\w.]*(?:Error|Exception)|\w+\.errors?\.[A-Z]\w+)\b"
 _EXCEPTION = re.compile(
     rf"{_RAISED}(?:: (?:(?!: {_RAISED})(?! ?\((?:File \"|container=|Background on))[^\n]){{1,120}})?"
 )
