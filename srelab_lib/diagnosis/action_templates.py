@@ -186,7 +186,7 @@ STOPGAPS = frozenset({"memory_leak"})
 _ACTIVITY = "select pid, usename, state, wait_event_type, xact_start, left(query, 60) from pg_stat_activity"
 _SESSIONS = (
     "See who holds and who waits: pg_terminate_backend(pid) ends a session",
-    f"""$kubectl exec $postgres -c $container -- sh -c 'psql -U "$${{POSTGRES_USER:-postgres}}" -c "{_ACTIVITY}"'""",
+    f"""$kubectl exec $postgres -c $container -- sh -c 'psql -U "$${{POSTGRES_USER:-postgres}}" -d postgres -c "{_ACTIVITY}"'""",
 )
 COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
     "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),
