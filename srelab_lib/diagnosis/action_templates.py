@@ -184,9 +184,10 @@ FIX: dict[str, tuple[tuple[str, str], ...]] = {
 STOPGAPS = frozenset({"memory_leak"})
 """What FIX has for these only gains time: to undo the change comes first."""
 _ACTIVITY = "select pid, usename, state, wait_event_type, xact_start, left(query, 60) from pg_stat_activity"
+_PSQL = f"""psql -U "$${{POSTGRES_USER:-postgres}}" -d postgres -c "{_ACTIVITY}\""""
 _SESSIONS = (
     "See who holds and who waits: pg_terminate_backend(pid) ends a session",
-    f"""$kubectl exec $postgres -c $container -- sh -c 'psql -U "$${{POSTGRES_USER:-postgres}}" -d postgres -c "{_ACTIVITY}"'""",
+    f"$kubectl exec $postgres -c $container -- sh -c '{_PSQL}'",
 )
 COMPARE: dict[str, tuple[tuple[str, str], ...]] = {
     "configmap_missing": (("See which ConfigMaps exist", "$kubectl get configmaps"),),

@@ -161,7 +161,7 @@ def _findings(s: Snapshot, rule: _Rule) -> Iterator[Finding]:
     told += [hit.object for hit in own if hit not in at_callers]
     for hit in at_callers:
         service = view.service(called(str(hit.lines[-1]["message"]), "refused"))
-        summary = rule.at_server if hit.object in _databases(view) else rule.summary
+        summary = rule.at_server if hit.object in databases(view) else rule.summary
         yield Finding(
             fault=rule.fault,
             object=hit.object,
@@ -182,7 +182,7 @@ def _has_server(s: Snapshot, hit: Hits, found: list[Hits]) -> bool:
 
     Where nothing names whom it calls, that is the only database of the namespace.
     """
-    called, servers = calls_of(s).get(hit.object, set()), _databases(net(s))
+    called, servers = calls_of(s).get(hit.object, set()), databases(net(s))
     known = called & servers or (servers if len(servers) == 1 else set())
     return hit.object not in servers and any(one.object in known for one in found)
 
@@ -190,7 +190,7 @@ def _has_server(s: Snapshot, hit: Hits, found: list[Hits]) -> bool:
 _DATABASE_PORTS = frozenset({1433, 1521, 3306, 5432, 26257, 27017})
 
 
-def _databases(view: Net) -> set[str]:
+def databases(view: Net) -> set[str]:
     """Workloads behind Services with a port that is registered for a database."""
     services = [x for x in view.services.values() if _DATABASE_PORTS & {port.get("port") for port in x.ports}]
     return {workload.ref for service in services for workload in service.workloads}
@@ -205,7 +205,7 @@ def _users(s: Snapshot, view: Net, hit: Hits) -> Iterator[str]:
     jobs, own = tasks(s), view.workloads.get(hit.object)
     if own:
         yield from (one.ref for one in [*view.workloads.values(), *jobs] if one.ref != own.ref and _share(one, own))
-    if {hit.object} == _databases(view):
+    if {hit.object} == databases(view):
         yield from (one.ref for one in jobs if not view.references(one))
     for service in view.services.values():
         if hit.object in {workload.ref for workload in service.workloads}:

@@ -25,6 +25,8 @@ from srelab_lib.diagnosis.checks._facts import (
     status_fact,
 )
 from srelab_lib.diagnosis.checks._logs import hits
+from srelab_lib.diagnosis.checks._services import net
+from srelab_lib.diagnosis.checks.database import databases
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
@@ -85,11 +87,14 @@ def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
     or none comes near its limit soon.
     """
     containers = {(row["object"], row["container"]): row for row in live_containers(s)}
+    storing = _storing(s)
     here, limits = {pod["pod"] for pod in live_pods(s)}, _limits(s)
     used = s["metrics"][(s["metrics"]["signal"] == "memory_working_set_bytes") & s["metrics"]["container"].notna()]
     for (ref, container), group in used.groupby(["object", "container"], sort=True):
         row = containers.get((ref, container))
         if row is None or row["restart_count"] is None:
+            continue
+        if ref in storing and row["last_reason"] != "OOMKilled":
             continue
         by_pod = {
             str(pod): leaking(memory, limits.get((str(pod), str(container))))
@@ -101,6 +106,16 @@ def check_memory_leak(s: Snapshot) -> Iterator[Finding]:
         if gone or present:
             near = any(_is_near(ramp) for ramp in present)
             yield _finding(str(ref), row, [*_by_end(gone), *_by_end(present)], strength=2 if near else 1)
+
+
+def _storing(s: Snapshot) -> set[str]:
+    """Databases and what has a claim: the cache of their files counts as their memory, and goes when it is needed."""
+    claims = {
+        str(pod["object"])
+        for pod in live_pods(s)
+        if any("persistentVolumeClaim" in volume for volume in (pod["spec"] or {}).get("volumes") or [])
+    }
+    return claims | databases(net(s))
 
 
 def _is_near(ramp: Ramp) -> bool:
