@@ -349,3 +349,12 @@ def test_who_serves_the_old_certificate_is_named_and_whom_it_hurts() -> None:
     summary = diagnosed("notary").verdict.summary
     assert "Deployment notary/desk-web refuses the certificate of Deployment notary/stamp-gw." in summary
     assert "176 of the latest 203 answers of Deployment notary/desk-web are errors (5xx)." in summary
+
+
+def test_a_second_fault_with_a_change_of_its_own_is_told_and_mended() -> None:
+    diagnosis = diagnosed("allotments")
+    told = diagnosis.verdict.summary.partition("Another fault beside it: ")[2]
+    assert told.startswith("CronJob allotments/digest fails on the value of TIMEZONE in ConfigMap")
+    others = [one.command for one in diagnosis.actions if one.purpose.startswith("The other fault: ")]
+    assert others == ["kubectl -n allotments edit configmap/digest-settings"]
+    assert "Another fault" not in diagnosed("clinic").verdict.summary, "the other one there calls the first"

@@ -49,6 +49,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     aside, measured = set_aside(snapshot), users_are_measured(snapshot)
     serving = still_served(snapshot, ranked[0].finding.object) if ranked else ""
     verdict = judge(ranked, lasting, snapshot.missing, aside=aside, measured=measured, serving=serving)
+    beside = next((item for item in ranked if item.apart), None)
     evidence = number(ranked, user_onsets(lasting)[:MAX_ONSETS_AS_EVIDENCE])
     return Diagnosis(
         snapshot=snapshot,
@@ -58,7 +59,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         evidence=evidence,
         onsets=onsets,
         timeline=build_timeline(snapshot, ranked, changes, _first(verdict.since, began)),
-        actions=suggest(ranked[0] if ranked else None, verdict, snapshot),
+        actions=suggest(ranked[0] if ranked else None, verdict, snapshot, beside=beside),
         checked=quiet,
     )
 

@@ -22,15 +22,29 @@ from srelab_lib.model import Action, Change, Finding, Snapshot, Verdict, split_r
 from srelab_lib.settings import IN_CLUSTER
 
 
-def suggest(top: Ranked | None, verdict: Verdict, snapshot: Snapshot) -> tuple[Action, ...]:
-    """Fix first, then verify, then where to look further; without a fix, where to look first."""
+def suggest(
+    top: Ranked | None, verdict: Verdict, snapshot: Snapshot, *, beside: Ranked | None = None
+) -> tuple[Action, ...]:
+    """Fix first, then verify, then where to look further; without a fix, where to look first.
+
+    Args:
+        top: the root cause.
+        verdict: of it.
+        snapshot: where the names in the commands come from.
+        beside: a second fault, of its own cause, to be mended too.
+    """
     if top is None or verdict.outcome != "fault":
         return _look_again(verdict, snapshot)
     values = _values(top, snapshot)
     fix = _fixes(top, values)
     values |= {"rolled": _rolled(fix, values)}
     checked, further = _fill("verify", _verify(top, values), values), _fill("inspect", _inspect(top), values)
-    return (*fix, *checked, *further) if fix else (*further, *checked)
+    others = [_of_the_other(one) for one in _fixes(beside, _values(beside, snapshot))] if beside else []
+    return (*fix, *others, *checked, *further) if fix else (*further, *others, *checked)
+
+
+def _of_the_other(action: Action) -> Action:
+    return replace(action, purpose=f"The other fault: {action.purpose[:1].lower()}{action.purpose[1:]}")
 
 
 def _fixes(top: Ranked, values: Mapping[str, str]) -> tuple[Action, ...]:

@@ -52,6 +52,8 @@ class Ranked:
     explained_by: Finding | None
     why: str
     """Of the first: why it stands there; of another one: why it stands lower."""
+    apart: bool = False
+    """A fault of its own: another change started it, and nothing ties it to the first."""
     beside: tuple[Change, ...] = ()
     """What the same edit altered next to the change: the other variable, the other label of the selector."""
 
@@ -93,13 +95,30 @@ def rank(
         ranked.append(item)
     sure = any(item.finding.strength > 1 and not item.explained_by and not _is_aside(item) for item in ranked)
     ranked.sort(key=lambda item: (sure and _is_aside(item), *_order(item, onset)))
-    return tuple(replace(item, why=_why(item, ranked[0])) for item in ranked)
+    return tuple(
+        replace(item, why=_why(item, ranked[0]), apart=_is_apart(item, ranked[0], ties=ties)) for item in ranked
+    )
 
 
 def _beside(change: Change, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The other fields of one list or mapping that were altered in one edit."""
     edit = _edit(change)
     return tuple(one for one in changes if edit[0] and _edit(one) == edit and one.field != change.field)
+
+
+def _is_apart(item: Ranked, first: Ranked, *, ties: Ties) -> bool:
+    """True for what was started by another change, in objects that share nothing with the first and call none of it."""
+    if item is first or item.explained_by or item.finding.strength == 1 or item.finding.fault in _DATED_BY_CHANGE:
+        return False
+    if item.change is None or first.change is None or item.change.object == first.change.object:
+        return False
+    own, others = ({one.finding.object, *one.finding.related} for one in (item, first))
+    return not (own & _reached(others, ties) or others & _reached(own, ties))
+
+
+def _reached(refs: set[str], ties: Ties) -> set[str]:
+    """These and whom they call."""
+    return refs.union(*(ties.calls.get(ref, frozenset()) for ref in refs))
 
 
 def _edit(change: Change) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def _fault(top: Ranked, ranked: Sequence[Ranked], felt: Sequence[Onset], serving
         outcome="fault",
         fault=finding.fault,
         object=finding.object,
-        summary=" ".join(filter(None, (told, _because(top), hurt or serving))),
+        summary=" ".join(filter(None, (told, _because(top), hurt or serving, _apart(ranked)))),
         cause=finding.cause,
         change=_change_text(top),
         since=since,
@@ -99,6 +99,12 @@ def _because(top: Ranked) -> str:
         return cause
     commit = f" (commit {change.commit[:7]}{_subject(change)})" if change.commit else ""
     return f"{cause} {sentence(f'Changed at {change.time:%H:%M:%S} UTC{commit}: {_named(change, top)}')}".strip()
+
+
+def _apart(ranked: Sequence[Ranked]) -> str:
+    """A second fault, of its own cause."""
+    other = next((item for item in ranked if item.apart), None)
+    return f"Another fault beside it: {sentence(other.finding.summary)} {_because(other)}".strip() if other else ""
 
 
 def _subject(change: Change) -> str:
@@ -186,7 +192,8 @@ def _rivals(top: Ranked, other: Ranked) -> bool:
     """Whether the other could be the root cause instead: what fails elsewhere, and for long, is a fault of its own."""
     near = {top.finding.object, *top.finding.related} & {other.finding.object, *other.finding.related}
     told = bool(top.effects or top.change)
-    return other.explained_by is None and bool(near or other.effects or other.change or not told)
+    own = other.explained_by is None and not other.apart
+    return own and bool(near or other.effects or other.change or not told)
 
 
 def _inconclusive(top: Ranked | None, felt: Sequence[Onset], deciding: Sequence[Missing]) -> Verdict:
