@@ -27,6 +27,7 @@ from srelab_lib.diagnosis.checks import (
     network_policy,
     nodes,
     own_settings,
+    paths,
     ports,
     probes,
     quotas,
@@ -36,6 +37,7 @@ from srelab_lib.diagnosis.checks import (
     selectors,
     storage,
     traffic,
+    workers,
 )
 from srelab_lib.diagnosis.checks._facts import Check
 
@@ -64,6 +66,7 @@ _MODULES = (
     network_policy,
     nodes,
     own_settings,
+    paths,
     ports,
     probes,
     quotas,
@@ -73,6 +76,7 @@ _MODULES = (
     selectors,
     storage,
     traffic,
+    workers,
 )
 
 CHECKS: tuple[Check, ...] = tuple(check for module in _MODULES for check in module.CHECKS)

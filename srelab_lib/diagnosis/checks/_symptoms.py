@@ -34,7 +34,7 @@ STARTING = timedelta(seconds=60)
 
 RUNS_WELL = timedelta(seconds=90)
 
-_STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
+STATUS = re.compile(r'HTTP/\d(?:\.\d)?" ([1-5]\d\d)\b|\bstatus(?:_code)?["\']?[=:] ?"?([1-5]\d\d)\b')
 
 
 @once
@@ -136,7 +136,7 @@ def access_statuses(s: Snapshot, ref: str) -> pd.Series[int]:
     """HTTP statuses in the access log of a workload, indexed by time."""
     df = s["logs"]
     df = df[(df["object"] == ref) & df["time"].notna()]
-    found = [_STATUS.search(str(message)) for message in df["message"]]
+    found = [STATUS.search(str(message)) for message in df["message"]]
     values = [int(match.group(1) or match.group(2)) if match else 0 for match in found]
     statuses = pd.Series(values, index=pd.DatetimeIndex(df["time"]), dtype="int64")
     return statuses[statuses > 0]

@@ -26,7 +26,7 @@ def check_setting_of_called(s: Snapshot) -> Iterator[Finding]:
     """Errors of a caller that name a setting which was altered before in a ConfigMap of whom it calls."""
     view = net(s)
     for row in edits(s):
-        if row["old"] is None or row["new"] is None:
+        if row["new"] is None:
             continue
         altered = _altered(_SETTING, row["old"], row["new"])
         readers = {ref for ref, read in settings_read(s).items() if row["object"] in read}
@@ -62,8 +62,8 @@ def check_flag_of_called(s: Snapshot) -> Iterator[Finding]:
 
 
 def _cause(name: str, line: Row, row: Row) -> str:
-    said = clipped(line["message"])
-    return f'in {spoken(row["object"])} {name} was altered, and since then it is told "{said}"'
+    said, what = clipped(line["message"]), "was altered" if row["old"] is not None else "is set, which was edited"
+    return f'in {spoken(row["object"])} {name} {what}, and since then it is told "{said}"'
 
 
 def _told_of(
@@ -77,9 +77,11 @@ def _told_of(
             yield hit, lines, min(altered & set(_WORD.findall(lines[-1]["message"]))), callers[hit.object]
 
 
-def _altered(setting: re.Pattern[str], old: str, new: str) -> set[str]:
-    """Names of the settings that both texts have, and not with the same value."""
-    before, after = ({match[1]: match[0] for match in setting.finditer(text)} for text in (old, new))
+def _altered(setting: re.Pattern[str], old: str | None, new: str) -> set[str]:
+    """Names of the settings that both texts have, and not with the same value; all where the old text is not known."""
+    before, after = ({match[1]: match[0] for match in setting.finditer(text or "")} for text in (old, new))
+    if old is None:
+        return set(after)
     return {name for name in before.keys() & after.keys() if before[name] != after[name]}
 
 

@@ -19,7 +19,7 @@ from srelab_lib.diagnosis.checks._ties import settings_read, ties_of
 from srelab_lib.diagnosis.checks.exceptions import (
     ERROR,
     UNREADABLE,
-    callee_with_new_image,
+    callee_with_new_program,
     changed_before,
     check_exception_storm,
     what_it_says,
@@ -62,16 +62,18 @@ def check_new_image(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
-    """Errors of a caller that was not changed, on what one answers that has another image since right before."""
+    """Errors of a caller that was not changed, on what one answers that runs another program since right before."""
     for hit in (*hits(s, UNREADABLE), *hits(s, ERROR)):
-        change = callee_with_new_image(s, hit) if hit.risen and evident(s, hit) and not changed_before(s, hit) else None
+        change = (
+            callee_with_new_program(s, hit) if hit.risen and evident(s, hit) and not changed_before(s, hit) else None
+        )
         if change is None or not _is_about(hit, split_ref(change["object"])[2]):
             continue
         says, who = what_it_says(hit.lines[-1]), spoken(change["object"])
         yield Finding(
             fault="bad_deploy",
             object=str(change["object"]),
-            summary=f"{spoken(hit.object)} fails on the answers of {who} since its image was changed",
+            summary=f"{spoken(hit.object)} fails on the answers of {who} since its program was changed",
             cause=f'since then {spoken(hit.object)} says "{says}"',
             facts=one_each([change_fact(change), *hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,

@@ -38,6 +38,7 @@ _REFUSED = re.compile(
     r"|invalid api key|incorrect api key|bad credentials",
     re.IGNORECASE,
 )
+_ASKED = re.compile(r"\bNOAUTH\b|authentication required|client already authenticated", re.IGNORECASE)
 _UNPRIVILEGED = re.compile(
     r"permission denied for (?:table|relation|schema|sequence|database|function|procedure|view|column|language|type)\b"
     r"|\bInsufficientPrivilege\b|\b(?:SELECT|INSERT|UPDATE|DELETE|EXECUTE|\w+) command denied to user"
@@ -67,11 +68,12 @@ def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
         names = ", ".join(dict.fromkeys(name for name, _ in held))
         servers, holders = _servers(view, hit), holders_of(view, hit.object, {name for name, _ in held})
         whose = f"the credential that it has from Secret {names}" if names else "its credential"
+        asked = not names and any(_ASKED.search(str(line["message"])) for line in hit.lines)
         yield Finding(
             fault="secret_rotated",
             object=hit.object,
             summary=f"{spoken(hit.object)} is refused by {_named(servers, holders)}",
-            cause=f"{whose} is no longer accepted",
+            cause="it is asked for a password, and gives none" if asked else f"{whose} is no longer accepted",
             facts=one_each(
                 [*hit.facts(), *(spec_fact(hit.object, setting=text) for _, text in held[:2]), *symptoms(s, hit.object)]
             ),  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from srelab_lib.diagnosis.checks._calls import addresses
+from srelab_lib.diagnosis.checks._calls import addresses, all_failures
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import ANYTHING, ERROR_LEVELS, QUIET, Hits, by_workload, matching
@@ -115,6 +115,27 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
             )
 
 
+def check_silent_errors(s: Snapshot) -> Iterator[Finding]:
+    """Callers that are answered with 5xx by one that calls nobody and says nothing of it."""
+    view, telling = net(s), {line["object"] for line in _error_lines(s)}
+    for call in all_failures(s):
+        service = view.service(call.address) if call.kind == "answered" else None
+        if service is None or len(service.workloads) != 1 or len(call.hits.lines) < MANY or not evident(s, call.hits):
+            continue
+        ref = service.workloads[0].ref
+        if ref in telling or symptoms(s, ref) or calls_of(s).get(ref):
+            continue
+        yield Finding(
+            fault="exception_storm",
+            object=ref,
+            summary=f"{spoken(ref)} answers {spoken(call.caller)} with errors",
+            cause=f'its log gives no reason; {spoken(call.caller)} says "{what_it_says(call.hits.lines[-1])}"',
+            facts=one_each([*call.hits.facts(), *symptoms(s, call.caller)]),
+            since=call.hits.first,
+            related=(call.caller, service.ref),
+        )
+
+
 def check_failing_throughout(s: Snapshot) -> Iterator[Finding]:
     """The share of requests that fail, where it was high in the whole window."""
     for ref in dict.fromkeys(s["metrics"].loc[s["metrics"]["signal"] == "error_ratio", "object"]):
@@ -155,13 +176,14 @@ def _is_an_answer(s: Snapshot, view: Net, hit: Hits) -> bool:
     named = [view.service(address) for line in hit.lines for address in addresses(str(line["message"]))]
     if any(service and hit.object not in {one.ref for one in service.workloads} for service in named):
         return True
-    return bool(callee_with_new_image(s, hit))
+    return bool(callee_with_new_program(s, hit))
 
 
-def callee_with_new_image(s: Snapshot, hit: Hits) -> Row | None:
-    """The change of the image of one that it calls, shortly before its errors began."""
+def callee_with_new_program(s: Snapshot, hit: Hits) -> Row | None:
+    """The change of image or command of one that it calls, shortly before its errors began."""
     df = s["changes"]
-    own = df[df["object"].isin(calls_of(s).get(hit.object, ())) & df["field"].astype(str).str.endswith("].image")]
+    altered = df["field"].astype(str).str.contains(r"\]\.(?:image|command|args)$")
+    own = df[df["object"].isin(calls_of(s).get(hit.object, ())) & altered]
     near = [row for row in rows(own) if row["old"] and timedelta(0) <= hit.first - row["time"] <= _CONTRACT]
     return near[-1] if near else None
 
@@ -243,4 +265,10 @@ def changed_before(s: Snapshot, hit: Hits) -> bool:
     return any(0 <= (hit.first - time).total_seconds() <= NEW_CHANGE_SECONDS for time in times)
 
 
-CHECKS: tuple[Check, ...] = (check_exception_storm, check_error_ratio, check_failing_throughout, check_bad_input)
+CHECKS: tuple[Check, ...] = (
+    check_exception_storm,
+    check_error_ratio,
+    check_silent_errors,
+    check_failing_throughout,
+    check_bad_input,
+)

@@ -33,7 +33,7 @@ _FEW = 3
 def check_own_setting(s: Snapshot) -> Iterator[Finding]:
     """Variables of a rollout whose new value a program's own complaints hold, or that it finds nothing to do with."""
     df = s["changes"]
-    for row in rows(df[df["old"].notna() & df["new"].notna()]):
+    for row in rows(df[df["new"].notna()]):
         for pattern in (COMPLAINT, _IDLE) if variable_of(row) else ():
             for hit in by_workload(s, _told(s, row, pattern)):
                 felt = felt_by_others(s, {hit.object}, row["time"])
