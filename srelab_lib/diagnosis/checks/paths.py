@@ -47,7 +47,8 @@ def check_path_lost(s: Snapshot) -> Iterator[Finding]:
             lost = _lost(answers, row["time"], readers)
             if lost and (lost[0].line["object"], path) not in told:
                 told.add((lost[0].line["object"], path))
-                yield _finding(row, path, lost, sum(one.time < row["time"] for one in answers))
+                served = sum(one.status < min(_REFUSED) and one.time < row["time"] for one in answers)
+                yield _finding(row, path, lost, served)
 
 
 def _lost(answers: list[_Answer], changed: datetime, readers: set[str]) -> list[_Answer]:
@@ -81,11 +82,8 @@ def _finding(row: Row, path: str, lost: list[_Answer], served: int) -> Finding:
     ref, status = str(lost[0].line["object"]), lost[-1].status
     edited = str(row["object"]).startswith("ConfigMap/")
     since = f"since the edit of {spoken(row['object'])}" if edited else "since its program was changed"
-    count = Fact(
-        kind="log",
-        object=ref,
-        text=f"all {len(lost)} answers to {path} are {status} since then, {served} answers before",
-    )
+    told = f"all {len(lost)} answers to {path} are {status} since then; it was served {served} times before"
+    count = Fact(kind="log", object=ref, text=told)
     return Finding(
         fault="configmap_wrong_value" if edited else "bad_deploy",
         object=str(row["object"]),
