@@ -108,8 +108,10 @@ def _beside(change: Change, changes: Sequence[Change]) -> tuple[Change, ...]:
 
 def _is_apart(item: Ranked, first: Ranked, *, ties: Ties) -> bool:
     """True for what was started by another change, in objects that share nothing with the first and call none of it."""
-    if item is first or item.explained_by or item.finding.strength == 1 or item.finding.fault in _DATED_BY_CHANGE:
+    if item is first or item.explained_by or item.finding.strength == 1:
         return False
+    if TIER[item.finding.fault] >= TIER["exception_storm"]:
+        return False  # What callers see, and what controllers say, has its cause elsewhere.
     if item.change is None or first.change is None or item.change.object == first.change.object:
         return False
     own, others = ({one.finding.object, *one.finding.related} for one in (item, first))

@@ -104,7 +104,7 @@ def _because(top: Ranked) -> str:
 def _apart(ranked: Sequence[Ranked]) -> str:
     """A second fault, of its own cause."""
     other = next((item for item in ranked if item.apart), None)
-    return f"Another fault beside it: {sentence(other.finding.summary)} {_because(other)}".strip() if other else ""
+    return f"Another fault beside it: {other.finding.summary}. {_because(other)}".strip() if other else ""
 
 
 def _subject(change: Change) -> str:
