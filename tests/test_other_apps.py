@@ -226,7 +226,10 @@ def test_a_job_is_known_by_its_command() -> None:
 def test_a_summary_says_whom_it_hurts_by_metrics_or_by_what_follows() -> None:
     assert "100% of requests to Deployment blind8-atlas/fx-client fail" in diagnosed("atlas").verdict.summary
     assert diagnosed("museum-port").verdict.summary.endswith(
-        "It hurts others: Deployment blind8-museum/museum-site logs 313 error lines."
+        "292 of the latest 435 answers of Deployment blind8-museum/museum-site are errors (5xx)."
+    )
+    assert diagnosed("postcards").verdict.summary.endswith(
+        "It hurts others: Deployment blind5-postcards/kiosk logs 663 error lines."
     )
 
 
@@ -243,7 +246,7 @@ def test_a_service_that_was_renamed_is_named_with_its_new_name() -> None:
         ("seatmap", 'its new pod says "ts=2026-11-27T21:59:27Z level=error svc=seatmap version=1.9.0 msg="venue index'),
         ("podcasts", "its program has shut down"),
         ("newsletter", "Deployment newsletter/sender, containers[log-tail] added"),
-        ("invoicing", "ConfigMap billing-api-settings has come into being"),
+        ("invoicing", "ConfigMap billing-api-settings was created"),
         ("market-risk", "number of replicas of Deployment var-engine raised from 1 to 3"),
         ("meter-ingest", "number of replicas of StatefulSet ingest-buffer raised from 2 to 3"),
         ("listing-rank", "nvidia.com/gpu limit of container train added: 1 (CronJob ranker-train)"),
@@ -349,6 +352,22 @@ def test_who_serves_the_old_certificate_is_named_and_whom_it_hurts() -> None:
     summary = diagnosed("notary").verdict.summary
     assert "Deployment notary/desk-web refuses the certificate of Deployment notary/stamp-gw." in summary
     assert "176 of the latest 203 answers of Deployment notary/desk-web are errors (5xx)." in summary
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("upholstery", "100% of requests to Deployment upholstery/jobs-api fail since about 05:11 UTC"),
+        ("pantry", "Trouble since 01:11:54 UTC."),
+        ("leasing", "Changed at 09:09:44 UTC: Deployment leasing/contracts-api, image of container api"),
+        ("payments", "Secret stripe-credentials does not exist. Trouble since 18:16:24 UTC."),
+        ("trivianight", "Cause: it is asked for a password, and gives none."),
+    ],
+)
+def test_a_summary_does_not_contradict_or_repeat_itself(name: str, told: str) -> None:
+    summary = diagnosed(name).verdict.summary
+    assert told in summary
+    assert summary.count("does not exist") < 2
 
 
 def test_a_second_fault_with_a_change_of_its_own_is_told_and_mended() -> None:

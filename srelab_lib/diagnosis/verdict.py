@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from srelab_lib.diagnosis.checks._symptoms import ANSWERS_5XX
 from srelab_lib.diagnosis.rank import Ranked
 from srelab_lib.diagnosis.timeline import user_onsets
 from srelab_lib.model import Change, Confidence, Missing, Onset, Outcome, Verdict, sentence, split_ref, spoken
@@ -14,11 +15,11 @@ MOST_FAIL = 0.5
 MAX_HURT, MAX_BESIDE = 2, 2
 MAX_SUBJECT = 80
 _SUBJECT = re.compile(r"\Acommit .*\nauthor .*\ndate .*\nsubject (.+)")
-_ANSWERS_5XX = re.compile(r"(\d+) of (\d+) answers that its log tells of have a 5xx status")
 _FELT_BY_CALLERS = ("exception_storm", "dependency_down")
 """What tells whom a fault hurts, the plainest first."""
 
 _RATE_SPAN = timedelta(minutes=2)
+"""A rate may seem to rise so long before what made it rise."""
 ENOUGH_KINDS = 3
 """Independent kinds of fact that make a verdict sure."""
 
@@ -154,7 +155,7 @@ def _not_before(time: datetime, top: Ranked | None) -> datetime:
 def _refused(top: Ranked) -> str:
     """`51 of the latest 74 answers of Deployment shop/web are errors (5xx).`, of whom most are, where logs tell."""
     facts = [fact for finding in (top.finding, *top.effects) for fact in finding.facts]
-    told = [(int(match[1]), int(match[2]), fact.object) for fact in facts if (match := _ANSWERS_5XX.match(fact.text))]
+    told = [(int(match[1]), int(match[2]), fact.object) for fact in facts if (match := ANSWERS_5XX.match(fact.text))]
     failed, count, ref = max(told, key=lambda one: (one[0] / one[1], *one), default=(0, 0, ""))
     return f"{failed} of the latest {count} answers of {spoken(ref)} are errors (5xx)." if ref else ""
 

@@ -119,6 +119,10 @@ def failing_throughout(s: Snapshot, ref: str) -> list[Fact]:
     return [metric_fact(ref, "error_ratio", f"was {errors['value'].min():.3g} ratio or more in the whole window")]
 
 
+ANSWERS_5XX = re.compile(r"(\d+) of (\d+) answers that its log tells of have a 5xx status")
+"""The fact of `failed_answers`, with its two numbers."""
+
+
 def failed_answers(s: Snapshot, ref: str) -> list[Fact]:
     """Answers of the 5xx class in an access log, where they are more than FAILED_RATIO of the latest third."""
     statuses = access_statuses(s, ref)

@@ -138,7 +138,7 @@ def felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hi
     calls = ties_of(s).calls
     used = readers.union(*(calls.get(reader, frozenset()) for reader in readers))
     waiting = {ref for ref, reached in calls.items() if ref not in readers and reached & used}
-    fresh = {hit.object: hit for hit in complaints_since(s, changed)}
+    fresh = {one.object: one for one in complaints_since(s, changed) if ERROR.search(str(one.lines[-1]["message"]))}
     failed = [hit if hit.first >= changed else fresh.get(hit.object, hit) for hit in hits(s, ERROR)]
     felt = [
         hit
