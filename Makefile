@@ -20,7 +20,7 @@ lab: $(VENV)/.ready ## the whole lab, notebooks 00 to 09 headless, as pages with
 	$(BIN)/python -m srelab_lib.lab.walk
 
 test: $(VENV)/.ready-dev lint ## every test that this machine can run
-	$(BIN)/python -m pytest -m "not cluster" --numprocesses auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not cluster" --numprocesses auto --dist loadfile --no-loadscope-reorder
 	$(MAKE) test-cluster
 
 # One cluster, so one test of it at a time.

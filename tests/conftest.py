@@ -1,8 +1,6 @@
-"""What a mark asks of this machine: without it the test is skipped, and the reason is printed. And who runs what."""
+"""What a mark asks of this machine: without it the test is skipped, and the reason is printed."""
 
 from __future__ import annotations
-
-import zlib
 
 import pytest
 
@@ -20,14 +18,6 @@ LONGEST = (
     "test_incidents.py",
 )
 """What takes a worker longest, and so comes first."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """The tests of a file share what they have read, and run on one worker; of the longest file each of two a half."""
-    group = item.path.name
-    if group == LONGEST[0] and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-        group += str(zlib.crc32(str(item.callspec.params.get("name")).encode()) % 2)
-    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(trylast=True)
