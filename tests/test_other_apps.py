@@ -374,6 +374,7 @@ def test_a_second_fault_with_a_change_of_its_own_is_told_and_mended() -> None:
     diagnosis = diagnosed("allotments")
     told = diagnosis.verdict.summary.partition("Another fault beside it: ")[2]
     assert told.startswith("CronJob allotments/digest fails on the value of TIMEZONE in ConfigMap")
+    assert diagnosis.verdict.confidence == "high", "it is no rival of the first"
     others = [one.command for one in diagnosis.actions if one.purpose.startswith("The other fault: ")]
     assert others == ["kubectl -n allotments edit configmap/digest-settings"]
     assert "Another fault" not in diagnosed("clinic").verdict.summary, "the other one there calls the first"

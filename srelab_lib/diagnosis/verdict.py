@@ -176,7 +176,10 @@ def _hurt(top: Ranked) -> str:
 
 def _confidence(top: Ranked, ranked: Sequence[Ranked]) -> tuple[Confidence, str]:
     """From independent kinds of evidence and from rivals; never from what the model says of itself."""
-    rivals = [item for item in ranked[1:] if item.finding.strength >= top.finding.strength and _rivals(top, item)]
+    # What another change started is another fault, whatever comes of it.
+    other = {item.change.object for item in ranked if item.apart and item.change}
+    own = [item for item in ranked[1:] if not (item.change and item.change.object in other)]
+    rivals = [item for item in own if item.finding.strength >= top.finding.strength and _rivals(top, item)]
     count = top.evidence_kinds
     kinds = f"{count} independent kinds of evidence" if count > 1 else "one kind of evidence"
     if top.finding.strength == 1:
@@ -193,8 +196,7 @@ def _rivals(top: Ranked, other: Ranked) -> bool:
     """Whether the other could be the root cause instead: what fails elsewhere, and for long, is a fault of its own."""
     near = {top.finding.object, *top.finding.related} & {other.finding.object, *other.finding.related}
     told = bool(top.effects or top.change)
-    own = other.explained_by is None and not other.apart
-    return own and bool(near or other.effects or other.change or not told)
+    return other.explained_by is None and bool(near or other.effects or other.change or not told)
 
 
 def _inconclusive(top: Ranked | None, felt: Sequence[Onset], deciding: Sequence[Missing]) -> Verdict:
