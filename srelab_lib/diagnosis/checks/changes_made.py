@@ -150,7 +150,7 @@ def felt_by_others(s: Snapshot, readers: set[str], changed: datetime) -> list[Hi
 
 
 def _is_alone(s: Snapshot, change: Row, own: set[str], felt: datetime) -> bool:
-    """True where nothing else was changed in the REACH before, nor until others felt it; nor came just before."""
+    """True where nothing else was changed in the REACH before or until others felt it, nor came right before."""
     reach = {True: RIGHT_AFTER, False: REACH}
     near = [
         row for row in rows(s["changes"]) if change["time"] - reach[row["field"] == "created"] <= row["time"] <= felt

@@ -28,7 +28,6 @@ _FEW = 5
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
     line: Row
-    path: str
     status: int
 
     @property
@@ -74,7 +73,7 @@ def _answers(s: Snapshot) -> dict[str, list[_Answer]]:
         request, status = _REQUEST.search(str(row["message"])), STATUS.search(str(row["message"]))
         if request and status:
             path = _NUMBER.sub("…", request[1] or request[2])
-            found.setdefault(path, []).append(_Answer(line=row, path=path, status=int(status[1] or status[2])))
+            found.setdefault(path, []).append(_Answer(line=row, status=int(status[1] or status[2])))
     return found
 
 

@@ -16,7 +16,7 @@ from srelab_lib.signals.quantity import quantity
 _COUNT = re.compile(
     r"\[[^\]]*(?:worker|thread|pool|concurren|connection|parallel|process)[^\]]*\]\Z|spec\.replicas", re.IGNORECASE
 )
-"""A variable or key that says how much is done at once."""
+"""A variable, a key or a number of replicas that says how much is done at once."""
 _RIGHT_BEFORE = timedelta(seconds=120)
 
 
