@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from srelab_lib.diagnosis.actions import suggest
 from srelab_lib.diagnosis.checks import CHECKS, Check
 from srelab_lib.diagnosis.checks._edits import unread_edits
+from srelab_lib.diagnosis.checks._silent import log_file
 from srelab_lib.diagnosis.checks._symptoms import is_over
 from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.dating import dated
@@ -16,7 +19,7 @@ from srelab_lib.diagnosis.rank import Ranked, rank
 from srelab_lib.diagnosis.serving import still_served
 from srelab_lib.diagnosis.timeline import build_timeline, changes_of, onsets_of, user_onsets
 from srelab_lib.diagnosis.verdict import judge
-from srelab_lib.model import Candidate, Diagnosis, EvidenceSet, Finding, Snapshot
+from srelab_lib.model import Candidate, Diagnosis, EvidenceSet, Finding, Missing, Snapshot, spoken
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _SAYS_THAT_IT_CHANGED = frozenset({"bad_deploy", "bad_config_edit"})
@@ -48,6 +51,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
     )
     aside, measured = set_aside(snapshot), users_are_measured(snapshot)
     serving = still_served(snapshot, ranked[0].finding.object) if ranked else ""
+    snapshot = replace(snapshot, missing=(*snapshot.missing, *_unwritten(snapshot, ranked)))
     verdict = judge(ranked, lasting, snapshot.missing, aside=aside, measured=measured, serving=serving)
     beside = next((item for item in ranked if item.apart), None)
     evidence = number(ranked, user_onsets(lasting)[:MAX_ONSETS_AS_EVIDENCE])
@@ -62,6 +66,18 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         actions=suggest(ranked[0] if ranked else None, verdict, snapshot, beside=beside),
         checked=quiet,
     )
+
+
+def _unwritten(snapshot: Snapshot, ranked: Sequence[Ranked]) -> Iterator[Missing]:
+    """The log of who fails and says nothing, where it goes to a file: what would decide is not in the cluster's hands."""
+    top = ranked[0].finding if ranked else None
+    if top is not None and top.strength == 1 and (kept := log_file(snapshot, top.object)):
+        yield Missing(
+            source=f"the log of {spoken(top.object)}",
+            reason=f"it goes to {kept} in the container and not to stdout",
+            matters="why it fails",
+            deciding=True,
+        )
 
 
 def _first(*times: datetime | None) -> datetime | None:

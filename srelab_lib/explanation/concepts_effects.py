@@ -249,7 +249,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"stopp\w*|terminat\w*|perform\w*) (?:\w+ )?(?:fine|well|normally|correctly|properly|smoothly|"
         r"cleanly|gracefully|as (?:expected|usual|before))|\bunaffected\b|\bsucce(?:ss|ed)\w*|"
         r"(?<!seconds )(?<!minutes )(?<!minute )(?<!hours )(?<!hour )(?<!time )"
-        r"\bpass(?:es|ed|ing)?\b(?! the| through| on| to| by| it| between| up| down| (?:\w+ )?on to)|"
+        r"\bpass(?:es|ed|ing)?\b(?! \d| the| through| on| to| by| it| between| up| down| (?:\w+ )?on to)|"
         r"\bcomplet(?:es|ed)\b|\bno longer fail\w*|"
         r"\bfinish(?:ed|es)\b(?! with\b| on\b| in\b)",
         WELL,

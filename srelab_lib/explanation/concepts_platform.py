@@ -88,7 +88,7 @@ PLATFORM: tuple[Concept, ...] = (
     event(
         "refused",
         r"\brefus\w*",
-        r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|authenticat\w* fail|unauthori|"
+        r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|(?:fail\w*|error|fatal)\W.*authentica|authenticat\w* fail|unauthori|"
         r"x509|expired|invalid|\b4(?:01|03|29)\b|too many (?:clients|connections)",
         (FAILED, UNREADY),
     ),
@@ -192,7 +192,7 @@ PLATFORM: tuple[Concept, ...] = (
         "permission",
         r"\bpermissions?\b|\brbac\b|\bauthoriz\w*|\bunauthoriz\w*|\bforbidden\b|\bprivileg\w*|\bnot allowed to\b|"
         r"\bdenied\b|\bdenies\b",
-        r"forbid|rbac|permission|denied|authoriz|can not (?:get|list|create|watch|update|patch|delete)|"
+        r"forbid|rbac|permission|rules of role|denied|authoriz|can not (?:get|list|create|watch|update|patch|delete)|"
         r"\b40[13]\b|not allowed|privileg|violat|authenticat\w* (?:error|fail)|no ?auth\b|wrong ?pass|"
         r"invalid (?:user|password|credential|token)",
         (FAILED, FELT),

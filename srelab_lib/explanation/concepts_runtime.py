@@ -122,7 +122,7 @@ RUNTIME: tuple[Concept, ...] = (
     event(
         "exhausted",
         r"\bexhaust\w*|used up|(?<!% )(?<!percent )(?<!per cent )\bfull\b(?! (?:seconds?|minutes?|hours?|name|"
-        r"stop|(?:table )?scans?|text|path))|"
+        r"number|count|strength|complement|set|stop|(?:table )?scans?|text|path))|"
         r"deplet\w*|\bran out\b(?! at\b)|\bruns? out\b|\bran dry|saturat\w*|"
         r"overload\w*|overwhelm\w*",
         r"exhaust|full|out of|no space|limit|too many|oom|exceed|insufficient|throttl|pool|quota|"
@@ -147,7 +147,7 @@ RUNTIME: tuple[Concept, ...] = (
         r"\bshortage\b|\black of\b(?! (?:\w+ )?(?:permissions?|rights?|access|an?\b|the\b|"
         r"any\b|answers?))",
         r"(?<!in)sufficient|(?<!not )enough",
-        r"insufficient|not enough|exceed|pressure|oom|no space|quota|too (?:low|small|few)|"
+        r"insufficient|not enough|exceed|pressure|oom|out of|throttl|no space|quota|too (?:low|small|few)|"
         r"nodes are available",
     ),
     # images

@@ -195,7 +195,7 @@ def _near(text: str, *, last: bool) -> str:
 
 
 HELD_DENIAL = re.compile(
-    r"\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
+    r"\bout of [a-z]|\b(?:not|no|never|none|nothing|neither|without|false|unable|fail\w*|missing|refused|denied|"
     r"unknown|invalid|error|back off|oom|crash|kill\w*|zero|null|"
     r"5xx|peak|max\w*|insufficient|exceed\w*|forbidden|unhealthy|time ?out|timed out|unavailable)\b|\b0\b|=\"\"|"
     r"in namespace=|"

@@ -68,6 +68,8 @@ _STAMP = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d
 _PARTS_OF = ("bytes", "cores")
 
 
+_TOLD_RATIO = re.compile(r"\bratio\b[^,;=]{0,40}? (?P<number>\d+(?:\.\d+)?)(?![\w.])")
+"""`Provided ratio is 4.000000`: 4 times the other."""
 _AS_LONG = re.compile(r"\b(?:as (?:long|slow)|longer|slower)\b", re.IGNORECASE)
 
 
@@ -88,6 +90,11 @@ def following(claim: Passage, held: Sequence[Held]) -> Iterator[Quantity]:
         yield from _parts(claim, held)
     if any(item.family == "fold" for item in claim.quantities):
         yield from _compared(held)
+        yield from (
+            Quantity(text="", value=float(one["number"]), family="fold")
+            for fact in held
+            for one in _TOLD_RATIO.finditer(fact.item.text)
+        )
         numbers = [one for fact in held for one in (*fact.quantities, *_in_named_units(fact))]
         if _AS_LONG.search(claim.plain):
             lasted = [one.value for one in numbers if one.family == "seconds" and one.value > 0]

@@ -64,6 +64,8 @@ _WITHIN = re.compile(
     r"^(?!.*(?:\b(?:not|never|no|none|unable|fail\w*)\b|n't\b)).*\bwithin (?:(?:about|some|only|just|a mere) )?$", re.I
 )
 """`Failed within 30 seconds of the change`, and not `got no connection within 30 seconds`."""
+_APART = re.compile(r"\s*(?:of|from) (?:each|one an)other\b", re.IGNORECASE)
+"""`Both failed within five seconds of each other`."""
 _UNDER = re.compile(r"(?:\bunder|\bless than|\bbelow|\bat most|\bfewer than|\bup to|<=?)\s?$", re.I)
 
 _HYPHENED = re.compile(r"(?<=\w)-(?=(?:milli)?(?:seconds?|minutes?|hours?|days?|weeks?|cores?|bytes?|percent)\b)", re.I)
@@ -203,9 +205,9 @@ _UNIT_PRECEDES = re.compile(
     r"and the (?:smallest|largest|biggest|lowest|highest|shortest|longest|last)(?: one)?(?: at| had| was)?|"
     r"compared (?:to|with)|versus|vs\.?|and not|(?:out )?of (?:the|its|a))\s*"
 )
-_UNIT_CARRIED = re.compile(rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}")
-"""`From 1.5 per cent to nearly 20.`, `88 per cent of it, the other 94.`"""
-_NO_NOUN = re.compile(r"\s*(?:[.,;)]|$|(?:in|at|after|when|within|on|by|while|and|during|as)\b)")
+_UNIT_CARRIED = re.compile(rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}|[^;.]{{0,40}},? against {_ROUGHLY}")
+"""`From 1.5 per cent to nearly 20.`, `88 per cent of it, the other 94.`, `12 requests/s, against 0.9 before`"""
+_NO_NOUN = re.compile(r"\s*(?:[.,;)]|$|(?:in|at|after|before|earlier|when|within|on|by|while|and|during|as)\b)")
 _MORE_OF_IT = re.compile(r"\s*(?:more|less|higher|lower) than\b")
 
 
@@ -229,6 +231,8 @@ def _in_context(item: Quantity, text: str) -> Quantity:
     before, after = text[max(0, item.start - 48) : item.start], text[item.end : item.end + 32]
     roles = roles_between(before, after) - (frozenset({"exit"}) if item.value > MAX_EXIT_CODE else frozenset())
     manner = next((name for name, pattern in _MANNERS if pattern.search(before)), item.manner)
+    if _APART.match(after) and before.endswith("within "):
+        manner = "within"
     per = _PER.match(after)
     item = replace(item, roles=roles, manner=manner, per=per["span"][0].lower() if per and item.family else "")
     counted = _COUNTED_PER.match(after) if not item.family else None

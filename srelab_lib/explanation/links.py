@@ -58,7 +58,7 @@ _CAUSE_FIRST = (
     rf"{_THEN}|"
     rf"{_BE} (?:the (?:\w+ )?{_NOUN} (?:of|for|why|that|behind)|responsible for|to blame for|behind|why|"
     r"at the root of|the root of|what(?= \w))|"
-    r"lies behind|(?:and |, )?that (?:is|was) (?:why|what(?= \w))|"
+    r"lies behind|for (?:that|this|which) (?:very )?reason|(?:and |, )?that (?:is|was) (?:why|what(?= \w))|"
     r"caus(?:es|ed|ing)|(?<=s )cause|(?<=to )cause|led to|led(?= [\w·-]+ to\b)|leads? to|leading to|result(?:s|ed|"
     r"ing)? in|trigger(?:s|ed|ing)?|ma(?:kes|de|king)(?! (?:of|up|from|by|sure|use|with|for|it to)\b)|"
     r"forc(?:es|ed|ing)|prompt(?:s|ed|ing)|spark(?:s|ed|ing)|push(?:es|ed|ing)(?! by)|"
@@ -195,6 +195,8 @@ def _linked(sentence: str) -> Iterator[Link]:
             right = "lack of" + _LACK_ENDS.split(right)[0]
         if position and _ALONE.fullmatch(parts[position - 1]) and "," in left:
             left = left.partition(",")[2]  # "Six minutes after the claim was made, it failed for want of a class."
+        if temporal and _ALONE.fullmatch(left.rpartition(":")[2]):
+            left = left.rpartition(":")[2]
         if temporal and (own := _OWN_CLAUSE.search(left)):
             left = own["span"]
         if match["effect_first"] and not temporal and position and _of_other_time(matches[position - 1], left):

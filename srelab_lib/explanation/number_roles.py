@@ -53,7 +53,7 @@ _ROLES = (
         r"\brequest(?:s?[ .]?(?:memory|cpu)|(?= ?=))\W{0,3}$|\b(?:memory|cpu)[ _]requests?\W{0,3}(?:\w+ ){0,3}$",
         r"^ (?:memory |cpu )request\b",
     ),
-    ("timeout", r"\btime ?out\w*\W{0,3}(?:\w+ ){0,2}$", r"^ time ?out\b"),
+    ("timeout", r"\btime ?out\w*\W{0,3}(?:\w+ ){0,2}$", r"^ (?:read |connect(?:ion)? |call |request )?time ?out\b"),
     (
         DIFFERENCE,
         rf"\b{_MOVED}\w* (?:[\w-]+ ){{0,4}}by (?:about |around |some |nearly |almost |roughly )?$",

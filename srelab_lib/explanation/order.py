@@ -76,7 +76,10 @@ _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 """A name, whatever its words say: `TIMEOUT_MS`."""
 
 
-_SET = re.compile(r"\b(?:was|were|been|got) set to\b")
+_SET = re.compile(
+    r"\b(?:was|were|been|got) set to\b|"
+    r"· (?:was|were|had been) (?:cut|raised|lowered|reduced|increased|turned|switched|moved|pointed|bumped) (?:\w+ )?to\b"
+)
 
 
 def reason_of_change(claim: Passage) -> Link | None:
@@ -171,9 +174,15 @@ def _is_later_by_place(cause: Passage, effect: Passage, held: Sequence[Held], na
     return first < ENDED or first >= FELT or any(fact.item.kind != "log" for fact in causes or held)
 
 
+_PENDING = re.compile(r"\b(?:is|was|are|stays?|stayed|remains?|remained|still|left) (?:\w+ )?(?:pending|unbound)\b")
+"""What became of a claim, though it is told with what it declares."""
+
+
 def _place(side: Passage, facts: Iterable[Held]) -> int | None:
     words = stages(side.spread, earliest, things=False)
     seen = min((place_of(fact) for fact in facts), default=None)
+    if seen == DECLARED and _PENDING.search(side.spread):
+        seen = UNREADY
     if words and seen is not None and min(words) <= seen <= max(stages(side.spread, latest, things=False)):
         return seen
     return min(words) if words else seen
@@ -342,6 +351,32 @@ def _is_passed_up(cause: Passage, effect: Passage, held: Sequence[Held], names: 
     return answers and own and apart and not named and not any("upstream" in fact.spread for fact in failed)
 
 
+_ANSWER_AND_OWN = re.compile(r"\banswered (?:with )?(?P<got>[45]\d\d)\b.*\bstatus=(?P<own>[45]\d\d)\b")
+
+
+def _is_own_answer(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """`Stock answered 404` because of the 502 that the writer of the line gave: it gave that for the answer."""
+    del names
+    told = [match for fact in held if fact.item.kind == "log" and (match := _ANSWER_AND_OWN.search(fact.item.text))]
+    return any(
+        re.search(rf"\b{one['own']}\b", cause.plain) and re.search(rf"\b{one['got']}\b", effect.plain)
+        for one in told
+        if one["own"] != one["got"]
+    )
+
+
+_ENDPOINTS = re.compile(r"\bendpoints?\b")
+_NOT_READY = re.compile(r"\b(?:is|are|was|were|be|became|stays?|stayed|remains?) (?:not (?:yet )?ready|unready)\b")
+
+
+def _is_unready_for_endpoints(cause: Passage, effect: Passage, held: Sequence[Held], names: Names) -> bool:
+    """A Service has no endpoint because its pods are not ready, and not the other way round."""
+    told, unready = _homes(cause, names), _homes(effect, names)
+    alike = not (told and unready) or any(one.startswith(other) for one in unready for other in told)
+    of_pods = _NOT_READY.search(effect.spread) and not _ENDPOINTS.search(effect.spread)
+    return bool(held) and alike and bool(of_pods) and _ENDPOINTS.search(cause.spread) is not None
+
+
 _REPORTED = re.compile(r"\bout of sync\b|\bprogress(?:ing)? deadline\b|\bfailed (?:to )?progress\b|\bdegraded\b")
 _ACTS_ON_REPORT = re.compile(
     r"\b(?:roll\w*|sync\w*|alert\w*|report\w*|marked|status|condition|undo\w*|revert\w*|restart\w*|delet\w*|"
@@ -372,6 +407,8 @@ def _is_done_for_own_reason(cause: Passage, effect: Passage, held: Sequence[Held
 
 
 _RULES = (
+    _is_own_answer,
+    _is_unready_for_endpoints,
     _is_only_reported,
     _is_done_for_own_reason,
     _is_logged_before,

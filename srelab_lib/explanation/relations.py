@@ -27,7 +27,7 @@ _UP = re.compile(
 _DOWN = re.compile(
     r"\blower(?:ed|ing|s)\b|\breduc\w*|\bdecreas\w*|\bdropp?(?:s|ed|ing)?\b"
     r"(?! (?:(?:an? |the |its )?(?:bid|call|order|message|event|job|session)s?\b|"
-    r"connections?|requests?|packets?))|\bfell\b(?! over| back| behind| through)|"
+    r"connections?|requests?|packets?|(?=[a-z-]*\d)[\w-]*[a-z][\w-]*))|\bfell\b(?! over| back| behind| through)|"
     r"\bfall(?:s|en|ing)?\b(?! over| back| behind| through)|"
     r"\bcut(?:s|ting)?\b(?! (?:[\w·-]+ ){0,3}?off)|\bshr[aiu]nk\w*|"
     r"\bhalv\w*|\bdeclin\w*\b(?! (?:to (?!\d|zero|nothing|about|around|nearly|almost)|"
@@ -54,12 +54,12 @@ _OLD_NEW = re.compile(r"\bold=\"?(?P<old>[^\s,;\"]+)\"?\W.*?\bnew=\"?(?P<new>[^\
 
 
 _ADDED = re.compile(
-    r"\badd(?:ed|s|ing)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b"
+    r"\badd(?:ed|s|ing| column)\b|\b(?:was|were|been|got) given (?:an?|the|its)\b"
     r"(?! (?:[45]\d\d|answer|response|error|status))|\bgained\b|\bequipped\b|\b(?:none|null|"
     r"unset|nothing)>?\W*(?:->|→) ?\w"
 )
 _REMOVED = re.compile(
-    r"\bremov\w*|\bdelet\w*|\b(?:taken|took) (?:out|away|off)\b|\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"
+    r"\bremov\w*|\bdelet\w*|\bdrop (?:column|table|index)\b|\b(?:taken|took) (?:out|away|off)\b|\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"
 )
 _DENIED = re.compile(
     r"(?:\bnot|\bnever|\bno longer|\bneither|\b(?:no|without)(?: \w+)?|\bn't)"

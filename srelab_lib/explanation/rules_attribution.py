@@ -21,7 +21,7 @@ _APART = re.compile(
     r"\b(?:and|or|but|while|whereas|although|though|yet|because|so|then|"
     r"(?:after|(?<!\bwas )(?<!\bwere )(?<!\bis )for|within)(?! [\d.]+ ?(?:m?s|(?:milli)?seconds?)\b)|"
     r"before|since|until|till|when|once|where|if|as|than|following|behind|against|versus|from|by|"
-    r"between|apart|later|earlier|why|how|(?:caus|lead|led|mak|mad|leav|left|explain|mean|result)\w*)\b",
+    r"between|apart|later|earlier|why|how|(?:caus|lead|led|mak|mad|keep|kept|prevent|stop|block|leav|left|explain|mean|result)\w*)\b",
     re.IGNORECASE,
 )
 """What stands on either side of it may be of two facts."""
@@ -76,7 +76,9 @@ def _tokens(part: Passage, case: Case) -> Iterator[_Token]:
         _Token("time", time, _ids(f for f in case.held if has_time([f], time))) for time in clock_times(part.plain)
     ]
     for token in found:
-        if token.holders and sum(token.kind == other.kind for other in found) == 1:
+        alike = {other.holders for other in found if other.kind == token.kind}
+        alone = sum(token.kind == other.kind for other in found) == 1
+        if token.holders and (alone or (token.kind == "count" and len(alike) == 1)):
             yield token
 
 

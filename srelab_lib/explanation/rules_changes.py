@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.figures import clock_times, quantities
 from srelab_lib.explanation.passages import Held, Passage, workload_of
+from srelab_lib.explanation.quantities import unsupported
 from srelab_lib.explanation.relations import directions, steps
 from srelab_lib.explanation.rules_pairs import has_time, timed_parts
 from srelab_lib.explanation.side_facts import facts_of
@@ -43,6 +44,43 @@ def steps_are_of_one_change(case: Case) -> str | None:
         begins = [fact for fact, step in known if _alike(old, step[0])]
         if right or (ends and begins and not _is_chain(begins, ends)):
             return f"no change in what it cites is from {old} to {new}"
+    return None
+
+
+def shifts_are_of_one_series(case: Case) -> str | None:
+    """`The ratio went from 0.0076 to 0.145`, where the first is what one series was, and the second another one's."""
+    known = [(fact, step) for fact in case.held if fact.item.kind == "metric" for step in steps(fact.item.text)]
+    for old, new in steps(case.claim.plain):
+        begins = [fact for fact, step in known if _alike(old, step[0])]
+        if not begins or not quantities(new) or any(_alike(new, step[1]) for fact, step in known if fact in begins):
+            continue
+        series = {(fact.item.object, fact.item.text.partition(" ")[0]) for fact in begins}
+        own = [one for one in case.held if (one.item.object, one.item.text.partition(" ")[0]) in series]
+        ends = {fact.item.id for fact in case.held if not unsupported(quantities(new)[:1], fact.quantities)}
+        if ends and not any(one.item.id in ends for one in own):
+            return f"nothing in what it cites went from {old} to {new}"
+    return None
+
+
+_RIGHTS = re.compile(r"^rules of (?:Cluster)?Role \S+ changed: (?P<lost>no longer )?")
+_GRANTED = re.compile(
+    r"\b(?:grant(?:s|ed)?|gain(?:s|ed)?|receiv(?:es|ed)|obtain(?:s|ed)?|"
+    r"(?:was|were|been|is) (?:given|allowed)|got|may now|can now|now (?:may|can))\b"
+)
+_WITHDRAWN = re.compile(
+    r"\b(?:los(?:t|es)|revok\w*|withdr\w*|tak(?:en|es) (?:away|out)|took|stripped|deprived|no longer|denied|dropped|removed)\b"
+)
+
+
+def rights_are_as_changed(case: Case) -> str | None:
+    """`Was granted the permission` of `no longer patch`."""
+    edits = [edit for fact in case.held if (edit := _RIGHTS.search(fact.item.text))]
+    if not edits or len(edits) < sum(fact.item.kind == "change" for fact in case.held):
+        return None
+    granted, withdrawn = _GRANTED.search(case.claim.spread), _WITHDRAWN.search(case.claim.spread)
+    lost = {edit["lost"] is not None for edit in edits} | {";" in edit.string for edit in edits if ";" in edit.string}
+    if granted and not withdrawn and lost == {True}:
+        return f"it says {granted[0]!r} of rights that what it cites has withdrawn"
     return None
 
 

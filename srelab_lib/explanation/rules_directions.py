@@ -66,7 +66,7 @@ def _directions_near(part: Passage, held: Sequence[Held]) -> set[str]:
 
 
 _AT_CLOCK = re.compile(r" (?:at )?\(?\d\d:\d\d(?::\d\d)?\)?(?= to\b)")
-_COUNTED = re.compile(r"(?<=\d) [a-z]{4,}(?= to \d)")
+_COUNTED = re.compile(r"(?<=\d)(?: [a-z]{4,}| (?:per|in|of) (?:\d+ )?[a-z]+)(?= to \d)")
 """`From 41 messages to 129`."""
 
 

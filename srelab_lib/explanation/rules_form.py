@@ -8,12 +8,13 @@ from srelab_lib.explanation.absent import without_absent
 from srelab_lib.explanation.case import Case, speaks
 from srelab_lib.explanation.concept import Concept
 from srelab_lib.explanation.derived import spans
-from srelab_lib.explanation.lexicon import SERVICE_NOUNS
+from srelab_lib.explanation.lexicon import GENERIC, MODIFIERS, SERVICE_NOUNS, SMALL, TECHNICAL
 from srelab_lib.explanation.naming import stands, tokens, unknown_name
 from srelab_lib.explanation.number_words import WORDS
 from srelab_lib.explanation.passages import Held, Passage, concerning, mentions, workload_of
 from srelab_lib.explanation.rules_numbers import beyond, held_quantities
 from srelab_lib.explanation.vocabulary import CONCEPTS
+from srelab_lib.explanation.words import spread, stem
 from srelab_lib.model import split_ref
 
 
@@ -154,6 +155,22 @@ _OF_KIND = re.compile(
 )
 
 
+_NAMED_ONE = re.compile(
+    rf"(?<!that )(?<!which )(?<!that the )(?<!which the )\b(?:{_KIND}|container) (?P<name>[a-z]{{4,}})(?= (?:was|is|were|are|has|had|got|gets|lost|went|did|does|can|could|cannot|"
+    r"keeps|kept|fails|ran|runs|answers|refuses|became|being|\w+ed)\b)"
+)
+"""`Deployment ticketing was`, `the container lockers being killed`: what stands between is what it is called."""
+
+
+_NO_NAME = re.compile(r"still|also|then|once|itself|alone|ever|soon|(?:get|keep|stay|remain|go|end|look|seem|become|be|show)s?|\w+(?:ly|ed)")
+
+
+def _is_name(word: str, case: Case) -> bool:
+    """True for what the vocabulary does not know, and is none of the trade's own words."""
+    known = stem(word) in TECHNICAL | SMALL | GENERIC or word in MODIFIERS or _NO_NAME.fullmatch(word)
+    return not known and word in spread(case.uncovered).split()
+
+
 def _may_be(kind: str, name: str, fact: Held) -> bool:
     """False where a fact has the name for another kind (`Deployment.apps "web"`), or only for its namespace."""
     own_kind, space, own_name = split_ref(fact.item.object) if fact.item.object.count("/") >= 2 else ("", "", "")
@@ -173,6 +190,9 @@ def kinds_are_right(case: Case) -> str | None:
         alone = re.compile(rf"(?<![\w-]){match['name']}(?![\w-])")
         if match["name"] in SERVICE_NOUNS and not any(alone.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
+    for match in _NAMED_ONE.finditer(case.claim.plain):
+        if _is_name(match["name"], case) and not any(stands(match["name"], fact.plain) for fact in case.held):
+            return f"it says {match['kind']} {match['name']}, and what it cites does not"
     for kind, name in _OF_KIND.findall(case.claim.plain):
         if not any(_may_be(kind, name, fact) for fact in case.held):
             return f"it says {kind} {name}, and what it cites does not"

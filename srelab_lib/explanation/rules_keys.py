@@ -25,8 +25,8 @@ _UNITS = frozenset(
 _BOUNDS = frozenset({"max", "maximum", "limit", "allowed"})
 _NUMBER_BEHIND = re.compile(
     r"(?<![\w./-])(?P<words>(?:[A-Za-z][A-Za-z_]+ ){0,1}?[A-Za-z][A-Za-z_]+)"
-    r"(?:'s)?(?: of (?:the )?[a-z][\w-]*(?= (?:is|was)))?"
-    r"(?: (?:is|was|of|at|being|number|id|with(?= id)|set to))*[ =:]{1,2}"
+    r"(?:'s)?(?: of (?:the )?[a-z][\w-]*(?= (?:is|was|stood|stands|reached|reads)))?"
+    r"(?: (?:is|was|stood|stands|reached|reads|of|at|being|number|id|with(?= id)|set to))*[ =:]{1,2}"
     r"(?P<number>\d+(?:\.\d+)?)(?![\w:/-]|\.\d|,\d| times\b)"
 )
 _NUMBER_BEFORE = re.compile(r"(?<![\w.:/-])(?P<number>\d+) (?P<words>[a-z]{4,})(?![\w-])(?!\W{1,2}\d)")
@@ -120,6 +120,11 @@ _SO_MANY = re.compile(
     rf"(?:is|are|was|were) (?:now |currently )?{_STATE}(?: and (?P<other>ready|available|updated))?\b",
     re.IGNORECASE,
 )
+_SO_MANY_BEFORE = re.compile(
+    rf"(?<![\w./-])(?P<number>\d+|single|sole|{'|'.join(WORDS)}) {_STATE}(?P<other>) (?:replicas?|pods?)\b(?! (?:short|less|fewer|more|too))",
+    re.IGNORECASE,
+)
+"""`Just 1 available replica`."""
 _ONLY = WORDS | {"only": 1.0, "single": 1.0, "sole": 1.0}
 _IS_WHOLE = re.compile(r"\b(?:of|neither|none|not|no)\b[^.;]*$", re.IGNORECASE)
 """`Neither of the two replicas`, `two out of three replicas`."""
@@ -129,14 +134,27 @@ _REPLICAS_NOW = re.compile(r"\b(?P<state>ready|available|updated)(?:R|_r)eplicas
 def replicas_are_in_their_state(case: Case) -> str | None:
     """`1 of the replicas is ready` of `updatedReplicas=1 readyReplicas=2`."""
     now = [match for fact in case.held for match in _REPLICAS_NOW.finditer(fact.item.text)]
-    for said in _SO_MANY.finditer(case.claim.plain):
+    for said in (match for pattern in (_SO_MANY, _SO_MANY_BEFORE) for match in pattern.finditer(case.claim.plain)):
         if _IS_WHOLE.search(case.claim.plain[: said.start()]):
             continue
-        number = _ONLY.get(said["number"].lower()) or float(said["number"])
+        word = said["number"].lower()
+        number = _ONLY[word] if word in _ONLY else float(word)
         for state in {said["state"].lower(), (said["other"] or said["state"]).lower()}:
             own = {float(one["number"]) for one in now if one["state"] == state}
             if own and number not in own:
                 return f"{said[0]!r}: what it cites has another number {state}"
+    return None
+
+
+_BEFORE_VARIABLE = re.compile(r"(?<![\w.:/-])(?P<number>\d+(?:\.\d+)?) (?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b")
+
+
+def variables_have_their_number(case: Case) -> str | None:
+    """`200 STOCK_ATTEMPTS`, where that is the value of another variable."""
+    for match in _BEFORE_VARIABLE.finditer(case.claim.plain):
+        own = [fact for fact in case.held if re.search(rf"\b{match['name']}\b", fact.item.text)]
+        if own and not any(item.value == float(match["number"]) for fact in own for item in fact.quantities):
+            return f"{match[0]} does not stand so in what it cites"
     return None
 
 

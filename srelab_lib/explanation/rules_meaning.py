@@ -146,9 +146,14 @@ def signs_agree(case: Case) -> str | None:
     return None
 
 
+_AGAIN = re.compile(r"\W+(?:once )?(?:again|more)\b")
+
+
 def _is_in_trouble(concept: Concept, text: str) -> bool:
     """True for a state in clauses that tell of trouble beside it: `it has nobody ready`, `deprived of a ready one`."""
     matches = list(concept.said.finditer(text))
+    if any(_AGAIN.match(text, match.end()) for match in matches):
+        return False  # `After five restarts it is ready again`
     if concept.of_several:
         around = [concept.said.sub(" · ", text)]
     else:
@@ -181,14 +186,32 @@ def _differ(concept: Concept, case: Case) -> bool:
     """True for a mismatch of which it, or its facts, name both sides: one listens on 8080, the probe goes to 9091."""
     if concept.name != "it matches":
         return False
-    return len({item.value for item in case.claim.quantities}) > 1 or _selects_nothing(case.held)
+    several = len({item.value for item in case.claim.quantities}) > 1 or _names_two_values(case.claim.plain)
+    return several or _selects_nothing(case.held)
+
+
+_LABEL = re.compile(r"(?P<key>[\w./-]+)(?:=|: ?)(?P<value>[\w.-]*\w)")
+
+
+def _names_two_values(text: str) -> bool:
+    """`It asks for tier=backend and stock is labelled tier=inventory`."""
+    values: dict[str, set[str]] = {}
+    for match in _LABEL.finditer(text):
+        values.setdefault(match["key"], set()).add(match["value"])
+    return any(len(found) > 1 for found in values.values())
+
+
+def _shared_labels(case: Case) -> set[str]:
+    """Values of the labels that two of the facts have alike."""
+    pairs = [set(_LABEL.findall(fact.item.text)) for fact in case.held if LABELS.search(fact.plain) or "selector" in fact.plain]
+    return {value for place, one in enumerate(pairs) for other in pairs[place + 1 :] for _, value in one & other}
 
 
 def _agree(concept: Concept, case: Case) -> bool:
     """True for a match of two facts that both have a number that it names."""
     if concept.name != "it matches":
         return False
-    return any(
+    return any(stands(value, case.claim.plain) for value in _shared_labels(case)) or any(
         sum(not unsupported([item], fact.quantities) for fact in case.held) > 1 for item in case.claim.quantities
     )
 
@@ -223,6 +246,22 @@ def outcome_agrees(case: Case) -> str | None:
         and (only_succeeds(case.claim.spread, _stems_of(held)) or (told and _tells_of_nothing_bad(case.claim.spread)))
     ):
         return "it tells of a success, and what it cites tells of trouble only"
+    return None
+
+
+_RECOVERED = re.compile(
+    r"\b(?:could|can|was able to) (?:[\w·]+ ){1,4}?again\b|"
+    r"\b(?:errors?|failures?|problems?|trouble|outage|time ?outs?|exceptions?)\b[^.;]{0,40}? "
+    r"(?:was|were|is|are|had|has|have) (?:been )?(?:gone|over|cleared|resolved|ended|fixed|solved)\b"
+)
+
+
+def recovery_is_had(case: Case) -> str | None:
+    """`Could authenticate again` where all that it cites is trouble."""
+    found = _RECOVERED.search(case.claim.spread)
+    troubled = all(fact.item.kind in {"log", "event"} and is_adverse(fact.item_spread) for fact in case.held)
+    if found and troubled and not any(is_well(fact.item_spread) for fact in case.held):
+        return f"it says {found[0]!r}, and what it cites tells of trouble only"
     return None
 
 
@@ -272,7 +311,7 @@ def denials_stand_in_facts(case: Case) -> str | None:
         return None
     if (
         found
-        and len({item.value for item in case.claim.quantities}) > 1
+        and (len({item.value for item in case.claim.quantities}) > 1 or _names_two_values(case.claim.plain))
         and not denial_in(_UNLIKE.sub(" ", case.claim.spread))
     ):
         return None
@@ -288,10 +327,33 @@ _NOUGHT = re.compile(
 """What denies nothing: the level of a line, a nought that is an old value or a part of an address."""
 
 
+_NO_LONGER = re.compile(r"\bno longer\b(?P<what>[^.,;]*)", re.IGNORECASE)
+_HALVES = re.compile(r"\bchanged from (?P<old>.+?) to (?P<new>.+)$")
+
+
+def ended_is_of_before(case: Case) -> str | None:
+    """`No longer the pods of tier api`, where the change is to tier api."""
+    edits = [edit for fact in case.held if (edit := _HALVES.search(fact.item.text))]
+    for match in _NO_LONGER.finditer(case.claim.plain):
+        said = Passage(match["what"], case.claim.hidden).stems - SMALL
+        for edit in edits:
+            old, new = (Passage(edit[end], frozenset()).stems - SMALL for end in ("old", "new"))
+            if said & (new - old) and not said & (old - new):
+                return f"it says {match[0].strip()!r}, and what it cites has it since then"
+    return None
+
+
+def _is_of_before(clause: str, case: Case) -> bool:
+    """`No longer http://billing:8090` of what was changed from that."""
+    edits = [edit for fact in case.held if (edit := _HALVES.search(fact.item.text))]
+    return any(stands(edit["old"], clause) for edit in edits)
+
+
 def denies_what_is_so(case: Case) -> str | None:
     """It denies nothing that all facts which have the word affirm: `state=running`, `Listening at`."""
     for part in case.parts:
-        denied = {*denied_words(Passage(_REASON.sub("·", part.plain), part.hidden).spread)}
+        text = _NO_LONGER.sub(lambda match: "" if _is_of_before(match["what"], case) else match[0], part.plain)
+        denied = {*denied_words(Passage(_REASON.sub("·", text), part.hidden).spread)}
         near = concerning(part, case.held, case.names) if denied and not FORMERLY.search(case.claim.spread) else []
         for word in denied:
             fields = [one for fact in near for one in fact.fields if _has(word, one)]

@@ -13,6 +13,7 @@ from srelab_lib.explanation.words import clauses
 
 _LESS = re.compile(r"\b(?:not|never|without|un\w+ed|fail\w*|refus\w*|lost|dropp?ed|no answer)\b|n't\b", re.IGNORECASE)
 _BREAK = re.compile(r"\b(?:after|before|when|once|while|as|until|following|by|than)\b", re.IGNORECASE)
+_AGAINST = re.compile(r"\b(?:against|next to|beside|alongside|versus|compared (?:to|with))\b", re.IGNORECASE)
 _ID = r"(?:\b(?:id|no|\w+_(?:ms|millis|s|secs|seconds|bytes))|#)[=: ]{{0,2}}{number}\b"
 _THINGS = re.compile(
     r"\s+(?:[a-z-]+ ){0,2}?(?:requests?|times|calls?|errors?|lines?|retries|attempts|messages?)\b", re.IGNORECASE
@@ -23,7 +24,7 @@ def counts_are_of_their_kind(case: Case) -> str | None:
     """`11 answered, 14 not`: a claim that 14 were answered exchanges them."""
     pairs = [pair for fact in case.held for pair in beside(fact)]
     did, did_not = {one for one, _ in pairs}, {other for _, other in pairs}
-    for part in clauses(case.claim.plain):
+    for part in (half for clause in clauses(case.claim.plain) for half in _AGAINST.split(clause)):
         wrong = did - did_not if _LESS.search(part) else did_not - did
         found = [item.text for item in quantities(part) if not item.family and item.value in wrong and pairs]
         if found and not re.search(rf"\bof (?:the )?{re.escape(found[0])}\b|{re.escape(found[0])} (?:out )?of\b", part):

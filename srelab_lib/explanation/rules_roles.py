@@ -26,7 +26,11 @@ _ANSWERS = (
 _ASKED = re.compile(r"://([a-z][a-z0-9-]*)(?=[:/.\s\"]|$)")
 """The host of an address, whether or not any fact is of it."""
 _BEFORE, _AFTER = re.compile(_CALLED, re.IGNORECASE), re.compile(_CALLS, re.IGNORECASE)
-_ANSWER = re.compile(_ANSWERS, re.IGNORECASE)
+_ANSWER, _NEVER = re.compile(_ANSWERS, re.IGNORECASE), re.compile("(?!)")
+_CALLS_OF = re.compile(r"\b(?:calls?|requests?|attempts?) (?:of|by|from) (?:the )?$", re.IGNORECASE)
+_TO_OTHER = re.compile(r" (?:to|on|at|for|against)\b")
+_CALLED_BY = re.compile(rf"{_CALLS_OF.pattern[:-1]}[\w-]+ (?:to|on|at|for|against) (?:the )?$", re.IGNORECASE)
+"""`A call of orders to billing`: the first one is who calls, the second who is called."""
 
 
 _ENV_OF = re.compile(r"^environment variable (?P<name>\S+) of container (?P<container>\S+)")
@@ -53,11 +57,21 @@ def caller_calls(case: Case) -> str | None:
     logs = [(fact, other) for fact in case.held if fact.item.kind == "log" for other in _named_by(fact, case)]
     for fact, other in logs:
         writer = workload_of(fact.item.object)
-        for name, wrong in ((writer, (_BEFORE, _ANSWER)), (other, (None, _AFTER))):
+        for name, wrong in ((writer, (_BEFORE, _ANSWER)), (writer, (_CALLED_BY, _NEVER)), (other, (None, _AFTER))):
             if name == other and any(workload_of(one.item.object) == other for one in case.held):
                 continue  # what it logs itself is cited, too
             if not any(one == name for _, one in logs if one != other) and _stands(name, case.claim.plain, *wrong):
                 return f"it has {name} where the log has {writer} call {other}"
+    return None
+
+
+def hosts_stand_in_facts(case: Case) -> str | None:
+    """`Calls of shop to stock`, where other facts have shop call stock, and those that it cites do not."""
+    hosts = {host for item in case.evidence.items if item.kind == "log" for host in _ASKED.findall(item.text)}
+    for host in sorted(hosts - case.names.objects):
+        named = re.search(rf"\b(?:to|from|of|by|on|at) (?:the )?(?:service )?{re.escape(host)}(?![\w-])", case.claim.plain)
+        if named and not any(mentions(host, fact.plain) for fact in case.held):
+            return f"it names {host}, and what it cites does not"
     return None
 
 
@@ -70,6 +84,11 @@ def _named_by(fact: Held, case: Case) -> list[str]:
 def _stands(name: str, text: str, before: re.Pattern[str] | None, after: re.Pattern[str]) -> bool:
     """True when a name stands in a text behind the one pattern, or before the other."""
     for match in re.finditer(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text):
-        if after.search(text[match.end() :]) or (before is not None and before.search(text[: match.start()])):
+        ahead = text[: match.start()]
+        if _CALLS_OF.search(ahead) and _TO_OTHER.match(text, match.end()):
+            continue
+        calls = after.search(text[match.end() :]) and not _CALLED_BY.search(ahead)
+        if calls or (before is not None and before.search(ahead)):
             return True
     return False
+

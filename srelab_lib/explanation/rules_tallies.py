@@ -99,6 +99,18 @@ def part_is_no_whole(case: Case) -> str | None:
     return None
 
 
+_ALL_OF = re.compile(r"\ball (?:of )?(?:the |its |these |those )?(?P<number>\d+)(?![\w.:/-])", re.IGNORECASE)
+
+
+def all_are_as_many(case: Case) -> str | None:
+    """`All 169 answers` of `all 93 answers ... it was served 169 times before`."""
+    held = {int(one["number"]) for fact in case.held for one in _ALL_OF.finditer(fact.item.text)}
+    for match in _ALL_OF.finditer(case.claim.plain) if held else ():
+        if int(match["number"]) not in held | {len(case.held)}:
+            return f"{match[0]!r} does not stand so in what it cites"
+    return None
+
+
 _OF_NODES = re.compile(r"\b0/(?P<all>\d+) nodes are available: (?P<reasons>.*?)(?:\. |preemption|$)")
 _REASON = re.compile(r"(?<![\d/])(?P<count>\d+) (?P<what>[^,\d]+)")
 _ALL_NODES = re.compile(r"\b(?:all|every|each)(?: of)?(?: the| its)?(?: \w+)? nodes?\b", re.IGNORECASE)

@@ -14,8 +14,12 @@ from srelab_lib.explanation.vocabulary import CONCEPTS
 _NAMES_CAUSE = re.compile(
     r"\W(?:cause|why|reason)\W{0,2}[=:]\W{0,2}|\((?:cause|because) |\b(?:because of|due to|caused by):? "
 )
-_EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=\S)")
-"""`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it."""
+_ERROR = re.compile(r"(?<!\{)\W(?:err|error|exception)(?:=|\": ?)\W{0,2}(?=\w)")
+"""`could not price url=... error=timed out`."""
+_EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=[^\s{\[\"])(?![\w.]+=)")
+_FIELDS = re.compile(r"\s[\w.]+=.*")
+"""What a line has behind its message, of itself: `path=/pick status=502`."""
+"""`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it, but for a body."""
 _MESSAGE = re.compile(r" message=(?P<why>\".*?\"(?= [\w.]+=|$))?")
 _THEREFORE = re.compile(
     r"(?:[;,] |: (?=(?:stopp|giving up|gave up|paus|aborting|"
@@ -33,8 +37,10 @@ _CONTAINER = re.compile(r"\(container=[^)]*\)")
 
 def tells_reverse(cause: Passage, effect: Passage, held: Sequence[Held]) -> bool:
     """Whether a cited fact has as the cause what a claim calls the effect, and the other way round."""
+    alone = len(held) == 1
     return _is_outcome_of(cause, effect, held) or any(
-        _is_told(effect, cause, fact, _halves(fact, plainly=len(held) > 1)) for fact in held
+        _is_told(effect, cause, fact, [*_halves(fact, plainly=not alone), *(_errors(fact) if alone else ())])
+        for fact in held
     )
 
 
@@ -104,6 +110,14 @@ def _halves(fact: Held, *, plainly: bool) -> Iterator[tuple[Passage, Passage]]:
         found = [match for match in pattern.finditer(text) if not _THEREFORE.match(text, match.start())]
         for match in found:
             why = match.groupdict().get("why") or _THEREFORE.split(text[match.end() :])[0]
+            why = _FIELDS.sub("", why) if pattern is _EXPLAINS else why
             yield Passage(text[: match.start()], fact.hidden), Passage(why, fact.hidden)
         if found:
             return
+
+
+def _errors(fact: Held) -> Iterator[tuple[Passage, Passage]]:
+    """What a log line tells, and the error that it names for it."""
+    text = _said_by(fact)
+    for match in _ERROR.finditer(text) if fact.item.kind == "log" else ():
+        yield Passage(text[: match.start()], fact.hidden), Passage(text[match.end() :], fact.hidden)

@@ -32,6 +32,7 @@ from srelab_lib.diagnosis.checks._facts import (
 from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, Workload, net
 from srelab_lib.diagnosis.checks._symptoms import symptoms
+from srelab_lib.diagnosis.checks._ties import calls_of
 from srelab_lib.diagnosis.checks.exceptions import ERROR, what_it_says
 from srelab_lib.diagnosis.started import spoken_of
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
@@ -57,6 +58,11 @@ _REJECTED = re.compile(
 _UPSTREAM = re.compile(r"^\s*upstream\s+([\w.-]+)\s*\{", re.MULTILINE)
 """What nginx's configuration calls a group of servers: a name of its own, not of a host."""
 _QUOTED = re.compile(r"['\"`]([^'\"`\s]{3,80})['\"`]")
+_LIMITED = re.compile(
+    rf"{COMPLAINT.pattern}|not allowed|not permitted|exceed|too (?:many|large|big|long)|limit|full\b", re.IGNORECASE
+)
+_DIRECTIVE = re.compile(r"^\s*['\"]?([A-Za-z][\w.-]{4,})(?=['\"]?\s*[:=\s])", re.MULTILINE)
+"""What a line of a file begins with: `maxmemory 1mb`, `max_connections = 20`."""
 _ONE_KEY = re.compile(r"data\[[^\]]+\]$")
 _OWN_CHANGES = ("rollout", "image")
 AFTER_EDIT = timedelta(seconds=180)
@@ -87,6 +93,23 @@ def check_wrong_value(s: Snapshot) -> Iterator[Finding]:
         failed = evident(s, hit) or bool(symptoms(s, hit.object))
         if failed and (edit or rejected or _leads_nowhere(view, setting)):
             yield _finding(s, setting, rejected or lines, edit)
+
+
+def check_refused_by_setting(s: Snapshot) -> Iterator[Finding]:
+    """Callers of a server that complain of a directive, by its name, of a file that was edited before: `'maxmemory'`."""
+    view, direct = net(s), calls_of(s)
+    named = [row for row in matching(s, _LIMITED) if _QUOTED.search(row["message"])]
+    for setting in _settings(view) if named else ():
+        words = set(_DIRECTIVE.findall(setting.value)) if "\n" in setting.value.strip() else {setting.key}
+        lines = [
+            row
+            for row in named
+            if setting.workload.ref in direct.get(row["object"], ()) and words & set(_QUOTED.findall(row["message"]))
+        ]
+        hit = by_workload(s, lines)[0] if lines else None
+        edit = _edit(s, setting, hit.first, key=setting.key) if hit else None
+        if hit and edit and evident(s, hit):
+            yield _finding(s, setting, lines, edit)
 
 
 def check_dead_address(s: Snapshot) -> Iterator[Finding]:
@@ -233,20 +256,20 @@ def _written(meta: Mapping[str, Any]) -> datetime | None:
 
 
 def _finding(s: Snapshot, setting: _Setting, lines: list[Row], edit: Fact | None) -> Finding:
-    ref = object_ref("ConfigMap", s.namespace, setting.configmap)
+    ref, teller = object_ref("ConfigMap", s.namespace, setting.configmap), str(lines[-1]["object"])
     shown = _shown(setting.value, str(lines[-1]["message"]))
     told = f'"{shown}" in {setting.key}' if "\n" in setting.value.strip() else f"{setting.key}={shown}"
     held = Fact(kind="spec", object=ref, text=quoted(**{setting.key: shown}))
     return Finding(
         fault="configmap_wrong_value",
         object=ref,
-        summary=f"{spoken(setting.workload.ref)} fails on the value of {setting.key} in {spoken(ref)}",
+        summary=f"{spoken(teller)} fails on the value of {setting.key} in {spoken(ref)}",
         cause=f'ConfigMap {setting.configmap} holds {told}; the log says "{what_it_says(lines[-1])}"',
         facts=one_each(
-            [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, setting.workload.ref)]
+            [edit, held, *map(log_fact, [lines[0], *reversed(lines)][:3]), *symptoms(s, teller)]
         ),  # fmt: skip
         since=earliest(lines[0]["time"], began(s, _endings_of(s, setting.workload.ref))),
-        related=(setting.workload.ref,),
+        related=tuple(dict.fromkeys([setting.workload.ref, teller])),
     )
 
 
@@ -255,7 +278,7 @@ def _shown(value: str, message: str) -> str:
     lines = [line.strip() for line in value.splitlines() if line.strip()]
     hosts = {address.host for address in addresses(message)}
     words = [word for word in _QUOTED.findall(message) if word not in hosts]
-    named = (line for word in words for line in lines if _is_value(word, line))
+    named = (line for word in words for line in lines if _is_value(word, line) or word in _DIRECTIVE.findall(line))
     return next(named, lines[0] if lines else "")[:120]
 
 
@@ -264,4 +287,9 @@ def _endings_of(s: Snapshot, ref: str) -> list[Ending]:
     return [ending for ending, fault, _ in judged(s) if ending.object == ref and fault == "crash_app_exit"]
 
 
-CHECKS: tuple[Check, ...] = (check_wrong_value, check_dead_address, check_failed_after_edit)
+CHECKS: tuple[Check, ...] = (
+    check_wrong_value,
+    check_refused_by_setting,
+    check_dead_address,
+    check_failed_after_edit,
+)

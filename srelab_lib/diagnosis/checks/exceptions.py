@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from srelab_lib.diagnosis.checks._calls import addresses, all_failures
+from srelab_lib.diagnosis.checks._calls import addresses
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, clipped, in_window, live_containers, one_each, rows
 from srelab_lib.diagnosis.checks._logs import ANYTHING, ERROR_LEVELS, QUIET, Hits, by_workload, matching
 from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.checks._services import Net, net
+from srelab_lib.diagnosis.checks._silent import ANSWERED, answered_with_5xx, is_silent, log_file, passed_on
 from srelab_lib.diagnosis.checks._symptoms import (
     USER_SIGNALS,
     failed_answers,
@@ -82,7 +83,7 @@ def _storms(s: Snapshot) -> Iterator[Finding]:
         if len(hit.lines) < MANY or _crashes(s, hit.object):
             continue
         fresh = _new_kinds(s, hit)
-        if fresh is None or not evident(s, fresh):
+        if fresh is None or not evident(s, fresh) or _only_repeats(s, fresh):
             continue
         what = what_it_says(max(reversed(fresh.lines), key=lambda line: _tells(str(line["message"]))))
         yield Finding(
@@ -94,6 +95,12 @@ def _storms(s: Snapshot) -> Iterator[Finding]:
             since=min([fresh.first, *(fact.time for fact in risen if fact.time)]),
             related=_called(view, fresh),
         )
+
+
+def _only_repeats(s: Snapshot, hit: Hits) -> bool:
+    """True where its lines tell of answers, and who gave them is known and says nothing."""
+    told = sum(ANSWERED.search(str(line["message"])) is not None for line in hit.lines)
+    return 2 * told > len(hit.lines) and any(hit.object == finding.related[0] for finding in check_silent_errors(s))
 
 
 def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
@@ -115,24 +122,28 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
             )
 
 
-def check_silent_errors(s: Snapshot) -> Iterator[Finding]:
-    """Callers that are answered with 5xx by one that calls nobody and says nothing of it."""
-    view, telling = net(s), {line["object"] for line in _error_lines(s)}
-    for call in all_failures(s):
-        service = view.service(call.address) if call.kind == "answered" else None
-        if service is None or len(service.workloads) != 1 or len(call.hits.lines) < MANY or not evident(s, call.hits):
+@once
+def check_silent_errors(s: Snapshot) -> tuple[Finding, ...]:
+    """Callers that are answered with 5xx by one that says nothing of it, itself or behind one that only passes it on."""
+    return tuple(_silent(s))
+
+
+def _silent(s: Snapshot) -> Iterator[Finding]:
+    for hit, asked in answered_with_5xx(s):
+        ref = passed_on(s, asked)
+        if len(hit.lines) < MANY or not evident(s, hit) or not is_silent(s, ref):
             continue
-        ref = service.workloads[0].ref
-        if ref in telling or symptoms(s, ref) or calls_of(s).get(ref):
-            continue
+        kept = log_file(s, ref)
+        told = f"its log goes to {kept} and not to stdout" if kept else "its log gives no reason"
         yield Finding(
             fault="exception_storm",
             object=ref,
-            summary=f"{spoken(ref)} answers {spoken(call.caller)} with errors",
-            cause=f'its log gives no reason; {spoken(call.caller)} says "{what_it_says(call.hits.lines[-1])}"',
-            facts=one_each([*call.hits.facts(), *symptoms(s, call.caller)]),
-            since=call.hits.first,
-            related=(call.caller, service.ref),
+            summary=f"{spoken(ref)} answers {spoken(hit.object)} with errors",
+            cause=f'{told}; {spoken(hit.object)} says "{what_it_says(hit.lines[-1])}"',
+            facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
+            since=hit.first,
+            strength=1 if kept else 2,
+            related=(hit.object, asked),
         )
 
 

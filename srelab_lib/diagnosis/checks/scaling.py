@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._evident import failed_calls
@@ -28,6 +28,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
 )
 from srelab_lib.diagnosis.checks._services import in_ingress, net, selects
+from srelab_lib.diagnosis.checks._symptoms import symptoms
 from srelab_lib.diagnosis.checks._ties import ties_of
 from srelab_lib.diagnosis.checks.exceptions import check_exception_storm
 from srelab_lib.model import Fact, Finding, Snapshot, object_ref, spoken
@@ -37,6 +38,8 @@ _YOUNG = timedelta(seconds=60)
 """A new autoscaler has no metrics yet."""
 _LEFT_WORK = timedelta(minutes=3)
 """Within this the work that nobody does any more is missed."""
+_SERVES = 20
+"""So many lines since then tell that a caller works."""
 _BLIND = re.compile(r"^(?:FailedGet|FailedCompute|InvalidMetricSource|InvalidSelector)")
 
 
@@ -48,6 +51,8 @@ def check_scaled_to_zero(s: Snapshot) -> Iterator[Finding]:
         services, facts, failed = _wanted(s, row), _scaled_down(s, row), failed_calls(s, row["ref"])
         waiting = _waiting(s, row["ref"], facts) if facts and not services else []
         if not facts or not (services or waiting):
+            continue
+        if not (failed or waiting) and _goes_on_without(s, services, earliest(*(fact.time for fact in facts))):
             continue
         named = spec_fact(services[0], selector=_selector(row)) if services else None
         wanted = _users(s, services) if services else f"{spoken(waiting[0].object)} fails since then"
@@ -115,6 +120,18 @@ def _waiting(s: Snapshot, ref: str, scaled: list[Fact]) -> list[Finding]:
 def _is_only_change(s: Snapshot, ref: str) -> bool:
     df = s["changes"]
     return set(df.loc[df["field"] != "created", "object"]) == {ref}
+
+
+def _goes_on_without(s: Snapshot, services: list[str], scaled: datetime | None) -> bool:
+    """True when those whose settings name the Services have served since then, all of them, and none has trouble."""
+    view, df = net(s), s["logs"]
+    callers = {
+        caller.ref for service in view.services.values() if service.ref in services for caller in view.callers(service)
+    }
+    unwell = {storm.object for storm in check_exception_storm(s)}
+    late = df[df["time"] > scaled]["object"].value_counts() if scaled else {}
+    served = {ref for ref in callers if late.get(ref, 0) >= _SERVES}
+    return bool(callers) and served == callers and not any(ref in unwell or symptoms(s, ref) for ref in callers)
 
 
 def _users(s: Snapshot, services: list[str]) -> str:
