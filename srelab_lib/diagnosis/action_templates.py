@@ -38,6 +38,9 @@ ALLOWED: dict[str, re.Pattern[str]] = {
     "running": _OBJECT,
     "secret": _NAME,
     "claim": _NAME,
+    "claimed": _NAME,
+    "maker": _NAME,
+    "mounts": _NAME,
     "rolled": _OBJECT,
     "scratch": _NAME,
     "postgres": _NAME,
@@ -157,7 +160,18 @@ FIX: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "service_wrong_port": ((_TO_LISTENING, f"$kubectl patch $kind/$name --type=json --patch='[{_TARGET_PORT}]'"),),
     "storage_class_missing": (
-        ("Delete the claim, never bound, and make it again with a class that exists", "$kubectl delete $kind/$name"),
+        (
+            "Delete the claim, never bound, and make it again with a class that exists",
+            "$kubectl delete persistentvolumeclaim/$claimed",
+        ),
+        (
+            "Its template cannot be edited: delete StatefulSet $maker, not its pods, and apply it with a class that exists",
+            "$kubectl delete statefulset/$maker --cascade=orphan",
+        ),
+        (
+            "Then let the claim, which was never bound, and its pod be made again",
+            "$kubectl delete persistentvolumeclaim/$name pod/$mounts --wait=false",
+        ),
     ),
     "tls_expired": (
         (

@@ -160,7 +160,8 @@ def _values(top: Ranked, snapshot: Snapshot) -> dict[str, str]:
     values |= _container(top, snapshot)
     values["configmap"] = next((x[2] for x in map(split_ref, top.finding.related) if x[0] == "ConfigMap"), "")
     values |= _rights(top.finding)
-    values["behind"] = name if f"Deployment/{namespace}/{name}" in top.finding.related else ""
+    values["behind"] = name if kind == "Service" and f"Deployment/{namespace}/{name}" in top.finding.related else ""
+    values |= _maker(kind, name, snapshot)
     values |= _ports(name, values["behind"] and f"Deployment/{namespace}/{name}", snapshot)
     values |= _listens(top.finding, snapshot)
     values |= _of_change(top.change, namespace) if top.change else {}
@@ -255,6 +256,15 @@ def _volumes(finding: Finding, snapshot: Snapshot) -> dict[str, str]:
     claims = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume.get("persistentVolumeClaim")]
     scratch = [volume["name"] for volume in volumes if "emptyDir" in volume and not claims]
     return {"claim": _only(claims), "scratch": _only(scratch)}
+
+
+def _maker(kind: str, name: str, snapshot: Snapshot) -> dict[str, str]:
+    """The StatefulSet that makes a claim from its template, always as that is, and the pod that mounts it."""
+    sets = snapshot["workloads"].query("kind == 'StatefulSet'")["name"] if kind == "PersistentVolumeClaim" else ()
+    made = [(one, match["pod"]) for one in sets if (match := re.search(rf"-(?P<pod>{re.escape(one)}-\d+)$", name))]
+    if made:
+        return {"maker": made[0][0], "mounts": made[0][1]}
+    return {"claimed": name} if kind == "PersistentVolumeClaim" else {}
 
 
 def _secret(finding: Finding, snapshot: Snapshot) -> dict[str, str]:

@@ -13,6 +13,8 @@ BUDGET_TOKENS = 1500
 FACT_TOKENS = 160
 """Longest single fact: one hostile log line must not push out everything else."""
 LEAD_FACTS, OTHER_FACTS = 8, 3
+KEPT_FREE_TOKENS = 600
+"""So much of the budget is for the first fact of every candidate: none stands there without evidence."""
 CUT = "…"
 _OF_FIELDS = frozenset({"status", "spec"})
 """Kinds of fact that are a list of `key=value`."""
@@ -27,11 +29,13 @@ def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: 
     dropped: list[str] = []
     used = 0
     leading, further = _split(ranked)
+    firsts = _firsts(ranked, leading)
     for fact in dict.fromkeys([*leading, *map(metric_fact, onsets)]):
         text = _bounded(fact.text)
         item = Evidence(id=f"E{len(kept) + 1}", kind=fact.kind, object=fact.object, text=text, time=fact.time)
-        cost = estimate_tokens(f"{item.id} {item.source}: {item.text}\n")
-        if used + cost > budget_tokens:
+        cost = _cost(item)
+        firsts.pop(fact, None)
+        if used + cost + sum(firsts.values()) > budget_tokens:
             further.insert(0, fact)
             continue
         kept.append(item)
@@ -42,6 +46,22 @@ def number(ranked: Sequence[Ranked], onsets: Iterable[Onset], *, budget_tokens: 
     left = [fact for fact, said in short if not any(_is_said_by(said, item) for item in kept)]
     dropped += [f"{fact.kind} of {fact.object}: {_clip(fact.text, 120)}" for fact in left]
     return EvidenceSet(items=tuple(kept), dropped=tuple(dropped), tokens=used)
+
+
+def _cost(item: Evidence) -> int:
+    return estimate_tokens(f"{item.id} {item.source}: {item.text}\n")
+
+
+def _firsts(ranked: Sequence[Ranked], leading: Sequence[Fact]) -> dict[Fact, int]:
+    """The first fact of each candidate, with what it costs; as many as fit into what is kept free."""
+    found: dict[Fact, int] = {}
+    for item in ranked:
+        own = [_fullest(fact, leading) for fact in _own_facts(item)[:1]]
+        for fact in own:
+            shown = Evidence(id="E10", kind=fact.kind, object=fact.object, text=_bounded(fact.text), time=fact.time)
+            if sum(found.values()) + _cost(shown) <= KEPT_FREE_TOKENS:
+                found[fact] = _cost(shown)
+    return found
 
 
 def ids_of(ranked: Ranked, evidence: EvidenceSet) -> tuple[str, ...]:

@@ -115,7 +115,8 @@ def _is_apart(item: Ranked, first: Ranked, *, ties: Ties) -> bool:
     if item.change is None or first.change is None or item.change.object == first.change.object:
         return False
     own, others = ({one.finding.object, *one.finding.related} for one in (item, first))
-    return not (own & _reached(others, ties) or others & _reached(own, ties))
+    proved = first.finding.strength == 3  # Then whom it calls did not bring it about.
+    return not (others & _reached(own, ties) or own & (others if proved else _reached(others, ties)))
 
 
 def _reached(refs: set[str], ties: Ties) -> set[str]:

@@ -85,7 +85,9 @@ def _since(top: Ranked, felt: Sequence[Onset]) -> datetime | None:
     """When it was first seen: by itself, or by what follows from it, once what started it was changed."""
     times = [effect.since for effect in top.effects] + [onset.time for onset in felt if onset.object in _concerned(top)]
     later = [time for time in times if time and top.change and time > top.change.time]
-    return min([top.finding.since, *later]) if top.finding.since else None
+    first = min([top.finding.since, *later]) if top.finding.since else None
+    # Kubelet and API server date to the second, by clocks of their own: nothing began before what started it.
+    return max(first, top.change.time) if first and top.change else first
 
 
 def _concerned(top: Ranked) -> set[str]:

@@ -44,7 +44,13 @@ class Case:
     def claim(self) -> Passage:
         """The claim, read; a cause that it rules out is judged by itself."""
         text = _NUMBERED.sub(self._each_by_itself, set_aside(without_days(self.text)))
-        return read_claim(text, self.names)
+        claim = read_claim(text, self.names)
+        return Passage(claim.plain, claim.hidden | self._copied_keys(claim.plain))
+
+    def _copied_keys(self, text: str) -> set[str]:
+        """Names of fields that it writes as the facts do: the `min available` of minAvailable=2 says of nothing what it is."""
+        keys = set(re.findall(r"\b([a-z]+[A-Z]\w*)(?==)", text))
+        return {key for key in keys if any(f"{key}=" in fact.item.text for fact in self.held)}
 
     def _each_by_itself(self, things: re.Match[str]) -> str:
         """`Desks 7 and 2` where a fact has `desk 7` and an object is called desks: the things, and not the object."""

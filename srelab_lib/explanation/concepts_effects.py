@@ -210,7 +210,7 @@ EFFECTS: tuple[Concept, ...] = (
         r"single|no|its|the|for\b|per\b))|"
         r"(?<! it is )(?<=is )allowed\b|(?<=are )allowed\b|(?<=was )allowed\b|(?<=were )allowed\b|\bnot allowed\b|"
         r"\bpermitted\b|\bvalid\b|\bauthorized\b",
-        r"accepted|allowed\W?true|succe|\b200\b|valid until",
+        r"accepted|allowed\W?true|succe|\b200\b|\bvalid\b",
         r"fail|forbid|denied|refus|reject|expired|invalid|not (?:yet )?valid|\b40[13]\b|unauthor|"
         r"exceed|violat|can not|limit|oom|deny|no rules",
     ),

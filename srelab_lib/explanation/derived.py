@@ -52,7 +52,7 @@ _NAMED_UNIT = re.compile(
 )
 _UNIT_FIELD = re.compile(
     r"\b(?:[\w.]*_(?P<unit>ms|millis|s|secs?|seconds|minutes|bytes|percent)|"
-    r"(?P<bare>ms|millis|secs|seconds|minutes))[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
+    r"(?P<bare>ms|millis|secs|seconds|minutes)|[a-z]\w*(?P<camel>Ms|Millis))[\"']?[=:] ?\"?(?P<number>\d+(?:\.\d+)?)\b"
 )
 _COUNT = re.compile(r"\b(?P<key>[a-z]\w*)=(?P<value>\d+(?:\.\d+)?)\b(?!\w)")
 _FIELD = re.compile(r"\b(?P<name>periodSeconds|failureThreshold|initialDelaySeconds)=(?P<value>\d+)")
@@ -199,7 +199,7 @@ _UNITS = {"millis": "ms", "sec": "s", "secs": "s"}
 def _in_named_units(fact: Held) -> Iterator[Quantity]:
     """`DELAY_SECONDS changed from 0.05 to 8`, `(timeoutSeconds) lowered from 5 to 1`: the unit stands in the name."""
     for match in _UNIT_FIELD.finditer(fact.item.text):
-        unit = match["unit"] or match["bare"]
+        unit = match["unit"] or match["bare"] or match["camel"].lower()
         yield from quantities(f"{match['number']} {_UNITS.get(unit, unit)}")
     for match in _CPU_STEP.finditer(fact.item.text):
         yield from (one for end in match.groups() if end.isdigit() for one in quantities(f"{end} cores"))

@@ -117,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     meaning.denies_what_is_so,
     meaning.ended_is_of_before,
     denied.changed_is_not_left,
+    denied.old_is_not_kept,
     denied.help_is_had,
     denied.stated_is_not_denied,
     denied.able_was_done,

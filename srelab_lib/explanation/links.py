@@ -199,7 +199,8 @@ def _linked(sentence: str) -> Iterator[Link]:
             left = left.rpartition(":")[2]
         if temporal and (own := _OWN_CLAUSE.search(left)):
             left = own["span"]
-        if match["effect_first"] and not temporal and position and _of_other_time(matches[position - 1], left):
+        dates = position and (_of_other_time(matches[position - 1], left) or _ALONE.fullmatch(left))
+        if match["effect_first"] and not temporal and dates:
             left = parts[position - 1]  # "It got no second try after its deadline, because the limit is 0."
         if not (match["effect_first"] or match["as"]):
             yield Link(left, right, temporal)

@@ -49,9 +49,14 @@ _EXPLAINS_CHANGE = re.compile(
 )
 
 
+_AT_FAULT = re.compile(r"\b(?:broke|breaks|went wrong|did harm|harmed|is at fault|was (?:wrong|harmful))\b", re.IGNORECASE)
+
+
 def misordered(claim: Passage, held: Sequence[Held], names: Names) -> Link | None:
     """A cause and an effect of the claim that can only stand the other way round, or None."""
     for link in links(claim.plain):
+        if not link.temporal and _AT_FAULT.search(link.effect) and CHANGED in stages(Passage(link.effect, claim.hidden).spread, earliest):
+            continue  # `The change broke it, because ...`: the change is what it calls the cause.
         if (link.temporal and _SO_MANY.match(link.cause)) or _COMPARES_AGE.search(link.effect):
             continue
         cause, effect = Passage(link.cause, claim.hidden), Passage(link.effect, claim.hidden)

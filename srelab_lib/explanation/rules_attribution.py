@@ -19,7 +19,7 @@ from srelab_lib.model import split_ref
 _APART = re.compile(
     r"[;!?\n()]|,\s|\.\s|\s[-–—]\s|:\s|"
     r"\b(?:and|or|but|while|whereas|although|though|yet|because|so|then|"
-    r"(?:after|(?<!\bwas )(?<!\bwere )(?<!\bis )for|within)(?! [\d.]+ ?(?:m?s|(?:milli)?seconds?)\b)|"
+    r"(?:after|(?<!\bwas )(?<!\bwere )(?<!\bis )for|within|(?<=:\d\d )to)(?! [\d.]+ ?(?:m?s|(?:milli)?seconds?)\b)|"
     r"before|since|until|till|when|once|where|if|as|than|following|behind|against|versus|from|by|"
     r"between|apart|later|earlier|why|how|(?:caus|lead|led|mak|mad|keep|kept|prevent|stop|block|leav|left|explain|mean|result)\w*)\b",
     re.IGNORECASE,

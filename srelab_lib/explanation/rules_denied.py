@@ -7,6 +7,7 @@ import re
 from srelab_lib.explanation.case import Case
 from srelab_lib.explanation.denial import denial_in
 from srelab_lib.explanation.lexicon import SMALL
+from srelab_lib.explanation.naming import stands
 from srelab_lib.explanation.passages import Passage
 from srelab_lib.explanation.relations import steps
 from srelab_lib.explanation.words import sentences, stem
@@ -28,6 +29,19 @@ def changed_is_not_left(case: Case) -> str | None:
         what = Passage(match["what"] or match["subject"], case.claim.hidden).stems - SMALL
         if what and any(what <= fact.own_stems for fact in changed):
             return f"it says {match[0].strip()!r}, and what it cites has it changed"
+    return None
+
+
+_AT_OLD = re.compile(r"\b(?:left|leav(?:es|ing)|kept|keep(?:s|ing)?|stay(?:s|ed)?|remain(?:s|ed)?)\b[^.;]{0,50}?\b(?:at|on) (?P<value>[\w./:@-]*\w)")
+
+
+def old_is_not_kept(case: Case) -> str | None:
+    """`Left the image at 0.7.4` of a change from that to another one."""
+    known = [step for fact in case.held if fact.item.kind == "change" for step in steps(fact.item.text)]
+    for match in _AT_OLD.finditer(case.claim.plain):
+        old = any(stands(match["value"], step[0]) and not stands(match["value"], step[1]) for step in known)
+        if old and not denial_in(case.claim.plain[: match.start()].lower()):
+            return f"it says {match[0]!r}, and what it cites has it changed"
     return None
 
 

@@ -69,7 +69,7 @@ def is_a_plain_statement(case: Case) -> str | None:
         if found and (what == "markup" or found[0].strip("`").rstrip(".,;:!?)").lower() not in facts.lower()):
             return f"it holds {what}"
     text = _TOLD_ADVICE.sub(" ", case.claim.plain)
-    advice = (match for match in _ADVICE.finditer(text) if match[0].lower() not in case.names.objects)
+    advice = (match for match in _ADVICE.finditer(text) if match[0].lower().split()[0] not in case.names.objects)
     if any(not _is_told(match, facts) for match in advice):
         return "it gives advice or an instruction, and states no fact"
     return None
@@ -191,7 +191,8 @@ def kinds_are_right(case: Case) -> str | None:
         if match["name"] in SERVICE_NOUNS and not any(alone.search(fact.plain) for fact in case.held):
             return f"it says {match[0]}, and what it cites does not"
     for match in _NAMED_ONE.finditer(case.claim.plain):
-        if _is_name(match["name"], case) and not any(stands(match["name"], fact.plain) for fact in case.held):
+        of_name = any(case.claim.plain[: match.start()].endswith(f"{name} ") for name in case.names.objects)
+        if not of_name and _is_name(match["name"], case) and not any(stands(match["name"], fact.plain) for fact in case.held):
             return f"it says {match['kind']} {match['name']}, and what it cites does not"
     for kind, name in _OF_KIND.findall(case.claim.plain):
         if not any(_may_be(kind, name, fact) for fact in case.held):

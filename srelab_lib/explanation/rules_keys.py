@@ -86,7 +86,7 @@ def _ends_alike(held: Sequence[str], said: Sequence[str]) -> bool:
 
 def _of_named(ids: set[float], known: Sequence[_Keyed]) -> Sequence[_Keyed]:
     """Of several facts those of the one thing that a claim names by its number."""
-    named = {one.fact.item.id for one in known if one.value in ids}
+    named = {one.fact.item.id for one in known if one.value in ids and one.key[-1] != "port"}
     return [one for one in known if one.fact.item.id in named] if len(named) == 1 else known
 
 

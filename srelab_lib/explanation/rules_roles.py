@@ -75,9 +75,14 @@ def hosts_stand_in_facts(case: Case) -> str | None:
     return None
 
 
+_AS_CLIENT = r"\b(?:app|application_name|client|peer|user)[=:] ?\"?"
+"""`app=cards-api`: a server names the client for which it works."""
+
+
 def _named_by(fact: Held, case: Case) -> list[str]:
     writer = workload_of(fact.item.object)
     known = {other for one, other in case.names.calls if one == writer and mentions(other, fact.item.text)}
+    known -= {other for other in known if re.search(_AS_CLIENT + re.escape(other), fact.item.text, re.IGNORECASE)}
     return sorted(known | {host for host in _ASKED.findall(fact.item.text) if host != writer})
 
 

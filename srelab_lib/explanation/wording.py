@@ -35,6 +35,7 @@ _FIGURES = tuple(
             "it is not known",
         ),
         (r"\b(?P<be>is|are) not gone(?: altogether| entirely| completely)?\b", r"\g<be> there"),
+        (r"\bnever (?:below|under|less than)\b", "at least"),
         (r"\bnext to no(?P<thing> \w+)\b", r"little\g<thing>"),
         (r"\b(?P<of>\d\d)(?:st|nd|rd|th)[ -]percentile\b", r"p\g<of>"),
         (

@@ -78,7 +78,8 @@ _NO_CALL = re.compile(
 """Waits for a pool, a lock or a statement, and a status in words: nobody who was called let anybody wait."""
 _BY_CLIENT = re.compile(
     r"unexpected EOF on client connection|connection to client lost"
-    r"|could not (?:receive data from|send data to) client",
+    r"|could not (?:receive data from|send data to) client"
+    r"|\bwhile (?:reading client|waiting for request|SSL handshaking|keepalive|sending (?:response )?to client|closing request)",
     re.IGNORECASE,
 )
 """What a server says of a client that went away: it called nobody."""

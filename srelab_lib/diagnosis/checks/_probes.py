@@ -147,13 +147,22 @@ def wrong_question(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
     return _wrong_port(s, probe) if _UNHEARD.search(probe.message) else None
 
 
-def altered(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
-    """That the probe was changed before it failed, and nothing else of the program with it."""
+def _latest(s: Snapshot, probe: Probe) -> list[Row]:
+    """What the last revision before the probe failed altered."""
     ref, first = str(probe.row["object"]), first_seen(probe.failures)
     df = s["changes"]
     came = [row for row in rows(df[df["object"] == ref]) if row["revision"] and first and row["time"] <= first]
-    latest = [row for row in came if row["revision"] == came[-1]["revision"]]
-    own = [row for row in latest if f".{probe.kind}Probe" in row["field"]]
+    return [row for row in came if row["revision"] == came[-1]["revision"]]
+
+
+def changes_of_probe(s: Snapshot, probe: Probe) -> list[Row]:
+    """What of the probe itself that revision altered."""
+    return [row for row in _latest(s, probe) if f".{probe.kind}Probe" in row["field"]]
+
+
+def altered(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
+    """That the probe was changed before it failed, and nothing else of the program with it."""
+    own, latest = changes_of_probe(s, probe), _latest(s, probe)
     if not own or len(own) < len(latest):
         return None
     told = "; ".join(row["text"].removesuffix(f" (revision {row['revision']})") for row in own)

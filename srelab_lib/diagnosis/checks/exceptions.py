@@ -55,6 +55,7 @@ UNREADABLE = re.compile(
     re.IGNORECASE,
 )
 
+_SAID = 160
 _UNTOLD = "its metrics count the failures and name no reason"
 _RAISED = r"(?:[A-Za-z_][\w.]*(?:Error|Exception)|\w+\.errors?\.[A-Z]\w+)\b"
 _EXCEPTION = re.compile(
@@ -254,7 +255,8 @@ def what_it_says(line: Row) -> str:
     message = clipped(str(line["message"]), 2000)
     match = _EXCEPTION.search(message)
     plain = _PREFIX.sub("", message)
-    return (match[0] if match else plain.strip() or message)[:160].strip().rstrip(" :;,(")
+    said = (match[0] if match else plain.strip() or message).strip()
+    return said.rstrip(" :;,(") if len(said) <= _SAID else f"{said[: _SAID - 1].rstrip(' :;,(')}…"
 
 
 def _crashes(s: Snapshot, ref: str) -> bool:

@@ -81,6 +81,8 @@ def _wrong_port(
     heard = {*_probed(workload), *_listening(s, workload)}
     if int(str(target or 0)) in {*declared, *heard} or port.get("protocol", "TCP") != "TCP":
         return None
+    if calls and not refused:
+        return None  # Who is refused nothing, and fails, was answered there.
     if heard and (refused or declared):
         ports = ", ".join(map(str, sorted({*declared, *heard})))
         return f"the pods of {spoken(workload.ref)} listen on {ports}, not on {target}", 3 if refused else 2

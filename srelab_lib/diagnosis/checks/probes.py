@@ -10,6 +10,7 @@ from srelab_lib.diagnosis.checks._endings import Ending, endings, last_lines, te
 from srelab_lib.diagnosis.checks._facts import (
     Check,
     Row,
+    change_fact,
     clipped,
     earliest,
     event_facts,
@@ -18,7 +19,15 @@ from srelab_lib.diagnosis.checks._facts import (
     log_fact,
     one_each,
 )
-from srelab_lib.diagnosis.checks._probes import LISTENS, Probe, altered, failing, served, wrong_question
+from srelab_lib.diagnosis.checks._probes import (
+    LISTENS,
+    Probe,
+    altered,
+    changes_of_probe,
+    failing,
+    served,
+    wrong_question,
+)
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
 
 _SETTLED = timedelta(seconds=30)
@@ -51,7 +60,8 @@ def check_liveness_probe(s: Snapshot) -> Iterator[Finding]:
         probe = probes[0]
         ending = ended.get((probe.row["pod"], probe.row["container"]))
         kills = [kill for kill in probe_kills(s, ending) if "liveness" in kill["message"].lower()] if ending else []
-        wrong = wrong_question(s, probe) or altered(s, probe) or _too_hasty(s, probe, ending, kills)
+        wrong = wrong_question(s, probe) or altered(s, probe)
+        wrong = wrong or _too_hasty(s, probe, ending, kills) or (_tightened(s, probe) if kills else None)
         if not wrong and not kills:
             continue
         why, facts = wrong or (f'the program stopped answering its liveness probe: "{clipped(probe.message)}"', [])
@@ -134,6 +144,16 @@ def _too_hasty(s: Snapshot, probe: Probe, ending: Ending | None, kills: list[Row
         return None
     why = f"its liveness probe gives the program {probe.patience_seconds} s to start; it was killed after {lived:.0f} s"
     return why, [log_fact(line) for line in lines[-1:]]
+
+
+def _tightened(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
+    """The probe was changed with the program, which is busy and does not hang: it answers others meanwhile."""
+    answered, own = served(s, probe), changes_of_probe(s, probe)
+    if not own or not answered:
+        return None
+    told = "; ".join(row["text"].removesuffix(f" (revision {row['revision']})") for row in own)
+    facts = [*map(change_fact, own), log_fact(answered[-1])]
+    return f"the probe was changed, and kills a program that answers requests meanwhile: {told}", facts
 
 
 CHECKS: tuple[Check, ...] = (check_readiness_probe, check_liveness_probe, check_startup_probe)

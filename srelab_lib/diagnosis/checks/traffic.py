@@ -44,6 +44,7 @@ _LIMITER = re.compile(r"limiting requests, excess|local_rate_limited|OVER_LIMIT"
 RETRY = re.compile(
     r"\bretry(?:ing)?\b.{0,300}\battempt[= ]#?\d"
     r"|\bretry(?:ing|ies)?\b.{0,60}(?:attempt|\bin \d|again|\d+ ?/ ?\d+|#\d|times)|attempt (?:#?\d+|number \d+)"
+    r"|\battempts?=(?:[2-9]|[1-9]\d)\b|\bafter (?:\d+ )?(?:retries|attempts|tries)\b"
     r"|retries (?:left|exceeded|exhausted)|will (?:be )?retr(?:y|ied)|\bRetry\(total=",
     re.IGNORECASE,
 )
