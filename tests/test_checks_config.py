@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from recorded_checks import by_fault, found, recorded
 
-from srelab_lib.diagnosis.checks import CHECKS, access, config, config_values, credentials
+from srelab_lib.diagnosis.checks import CHECKS, access, certificates, config, config_values, credentials
 from srelab_lib.signals.frames import frame
 
-GROUP = (*access.CHECKS, *config.CHECKS, *config_values.CHECKS, *credentials.CHECKS)
+GROUP = (*access.CHECKS, *certificates.CHECKS, *config.CHECKS, *config_values.CHECKS, *credentials.CHECKS)
 
 
 @pytest.mark.parametrize(

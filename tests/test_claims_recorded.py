@@ -27,6 +27,7 @@ FILES = (
     "claims_twentyfourth",
     "claims_twentyfifth",
     "claims_twentysixth",
+    "claims_thirtyfifth",
 )
 PARTLY = (
     "claims_seventh",
@@ -49,6 +50,9 @@ PARTLY = (
     "claims_thirtieth",
     "claims_thirtyfirst",
     "claims_thirtysecond",
+    "claims_thirtythird",
+    "claims_thirtyfourth",
+    "claims_thirtysixth",
 )
 """Some of their false claims pass still: swaps within one fact, words that the vocabulary does not know."""
 DATA: dict[str, dict[str, Any]] = {
@@ -66,6 +70,7 @@ KEPT_RATIO = {
     "claims_twentythird": 0.9,
     "claims_twentyseventh": 0.9,
     "claims_twentyninth": 0.85,
+    "claims_thirtysixth": 0.9,
 }
 STRUCK_RATIO = {"claims_eighteenth": 0.9}
 """Where it is less than nineteen in twenty."""

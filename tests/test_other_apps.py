@@ -40,7 +40,7 @@ def diagnosed(name: str) -> Diagnosis:
 
 
 def test_there_are_faults_and_controls() -> None:
-    assert {truth["outcome"] for truth in TRUTHS.values()} == {"fault", "no_fault"}
+    assert {truth["outcome"] for truth in TRUTHS.values()} == {"fault", "no_fault", "inconclusive"}
 
 
 @pytest.mark.parametrize("name", TRUTHS)
@@ -50,6 +50,7 @@ def test_it_is_named_with_its_object_and_its_change(name: str) -> None:
     assert verdict.outcome == truth["outcome"], verdict.summary
     if truth["outcome"] == "no_fault":
         assert diagnosis.findings == ()
+    if truth["outcome"] != "fault":
         return
     assert (verdict.fault, verdict.object) in load_incident(APPS / name).accepted, verdict.summary
     if truth["change"] is None:
@@ -322,6 +323,19 @@ def test_a_flag_that_callers_name_is_at_fault_only_where_it_was_changed() -> Non
         ("tramline", 0, "emptyDir d means new pods, and what it holds is lost", "edit deployment/gps-store"),
         ("rehearsal", 0, "See who holds and who waits", "exec postgres-0 -c postgres -- sh -c 'psql -U "),
         ("streaming", 2, "Watch it become ready", "rollout status deployment/playback --timeout=120s"),
+        ("trinkets", 0, "Go back to revision 1", "rollout undo deployment/recommendation --to-revision=1"),
+        (
+            "team-wiki",
+            0,
+            "delete StatefulSet search-index without its pods",
+            "delete statefulset/search-index --cascade",
+        ),
+        (
+            "team-wiki",
+            1,
+            "let the claim, which was never bound",
+            "index-search-index-0 pod/search-index-0 --wait=false",
+        ),
     ],
 )
 def test_what_to_do_is_about_what_broke(name: str, position: int, purpose: str, part: str) -> None:
@@ -378,3 +392,44 @@ def test_a_second_fault_with_a_change_of_its_own_is_told_and_mended() -> None:
     others = [one.command for one in diagnosis.actions if one.purpose.startswith("The other fault: ")]
     assert others == ["kubectl -n allotments edit configmap/digest-settings"]
     assert "Another fault" not in diagnosed("clinic").verdict.summary, "the other one there calls the first"
+
+
+def test_a_second_fault_is_told_too_where_who_is_hurt_calls_both() -> None:
+    told = diagnosed("fairground").verdict.summary.partition("Another fault beside it: ")[2]
+    assert told.startswith("Deployment fairground/queue-times is refused by the API server")
+    assert "Changed at 19:31:46 UTC: rules of Role ride-plan-reader" in told
+
+
+def test_who_fails_and_logs_to_a_file_leaves_it_open_and_names_the_file() -> None:
+    missing = [one for one in diagnosed("grantdesk").snapshot.missing if one.deciding]
+    assert [one.source for one in missing] == ["the log of Deployment grantdesk/grants-app"]
+    assert missing[0].reason == "it goes to /opt/grants/logs/grants.log in the container and not to stdout"
+    told = altered("grantdesk", "logs", lambda df: ~df["message"].str.contains("Logging to", na=False)).verdict
+    assert (told.outcome, told.object) == ("fault", "Deployment/grantdesk/grants-app")
+
+
+def test_what_nobody_misses_is_at_zero_on_purpose_and_who_is_missed_is_not() -> None:
+    silent = altered("royaltyhouse", "logs", lambda df: ~df["object"].str.endswith("statements-api"))
+    assert silent.verdict.fault == "scaled_to_zero", "nothing tells that its caller goes on"
+
+
+def test_a_client_is_known_by_its_address_or_by_who_calls_and_fails() -> None:
+    assert diagnosed("cardclearing").verdict.cause.startswith("the certificate of Deployment cardclearing/settlement-w")
+    lost = altered("cardclearing", "objects", lambda df: df["kind"] != "EndpointSlice")
+    assert lost.verdict.object == "Deployment/cardclearing/settlement-worker"
+
+
+def test_an_item_is_stuck_only_while_it_is_tried_again() -> None:
+    assert diagnosed("buoywatch").verdict.summary.startswith("Deployment buoywatch/indexer is stuck on one item")
+    once = altered("buoywatch", "logs", lambda df: ~df["message"].str.contains(r"attempt=[2-9]", na=False))
+    assert once.verdict.fault is None
+
+
+def test_a_changed_probe_is_at_fault_where_the_program_is_at_work_when_it_is_killed() -> None:
+    idle = altered("woodblock", "logs", lambda df: ~df["message"].str.contains("export page|catalog", na=False))
+    assert idle.verdict.fault != "liveness_probe_misconfigured"
+
+
+@pytest.mark.parametrize("name", ["trinkets", "glossary"])
+def test_no_candidate_stands_there_without_evidence(name: str) -> None:
+    assert all(candidate.evidence for candidate in diagnosed(name).candidates)

@@ -52,6 +52,13 @@ def test_it_is_seen_since_its_first_effect_that_came_after_the_change(seconds_be
     assert judge(rank([oom(), errors], [change]), (), ()).since == NOON - timedelta(seconds=seconds_since)
 
 
+def test_nothing_began_before_what_started_it() -> None:
+    change = Change(
+        time=NOON + timedelta(seconds=3), object=WEB, field="limits.memory", old="256Mi", new="10Mi", text="lowered"
+    )
+    assert judge(rank([oom()], [change]), (), ()).since == change.time
+
+
 def test_nothing_found_and_a_deciding_source_missing_is_inconclusive_and_names_it() -> None:
     verdict = judge((), (), (PODS,))
     assert verdict.outcome == "inconclusive"

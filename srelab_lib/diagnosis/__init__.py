@@ -69,7 +69,7 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
 
 
 def _unwritten(snapshot: Snapshot, ranked: Sequence[Ranked]) -> Iterator[Missing]:
-    """The log of who fails and says nothing, where it goes to a file: what would decide is not in the cluster's hands."""
+    """The log of who fails and says nothing, where it goes to a file: no API of the cluster has it."""
     top = ranked[0].finding if ranked else None
     if top is not None and top.strength == 1 and (kept := log_file(snapshot, top.object)):
         yield Missing(

@@ -165,7 +165,7 @@ FIX: dict[str, tuple[tuple[str, str], ...]] = {
             "$kubectl delete persistentvolumeclaim/$claimed",
         ),
         (
-            "Its template cannot be edited: delete StatefulSet $maker, not its pods, and apply it with a class that exists",
+            "Its template cannot be edited: delete StatefulSet $maker without its pods, and apply it corrected",
             "$kubectl delete statefulset/$maker --cascade=orphan",
         ),
         (

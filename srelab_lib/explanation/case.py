@@ -48,7 +48,7 @@ class Case:
         return Passage(claim.plain, claim.hidden | self._copied_keys(claim.plain))
 
     def _copied_keys(self, text: str) -> set[str]:
-        """Names of fields that it writes as the facts do: the `min available` of minAvailable=2 says of nothing what it is."""
+        """Fields that it writes as the facts do: in `minAvailable=2` nothing is said to be available."""
         keys = set(re.findall(r"\b([a-z]+[A-Z]\w*)(?==)", text))
         return {key for key in keys if any(f"{key}=" in fact.item.text for fact in self.held)}
 

@@ -198,14 +198,20 @@ def _is_carried(gap: str, text: str, other: Quantity) -> bool:
 
 
 _ROUGHLY = r"(?:(?:about|around|some|nearly|almost|roughly|just over|just under|approximately) )?"
-_UNIT_FOLLOWS = re.compile(rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of(?: the| its| a| an allowed|(?= \d[\d.]* (?:cores|[KMGT]i?B)\b)))\s*{_ROUGHLY}")
+_UNIT_FOLLOWS = re.compile(
+    rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of(?: the| its| a| an allowed|(?= \d[\d.]* (?:cores|"
+    rf"[KMGT]i?B)\b)))\s*{_ROUGHLY}"
+)
 _UNIT_PRECEDES = re.compile(
     r"(?:\s*at (?:the )?p\d\d)?,?\s*(?:instead of|rather than|up from|"
     r"down from|from|"
     r"and the (?:smallest|largest|biggest|lowest|highest|shortest|longest|last)(?: one)?(?: at| had| was)?|"
     r"compared (?:to|with)|versus|vs\.?|and not|(?:out )?of (?:the|its|a))\s*"
 )
-_UNIT_CARRIED = re.compile(rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}|[^;.]{{0,40}},? against {_ROUGHLY}|\s*after {_ROUGHLY}")
+_UNIT_CARRIED = re.compile(
+    rf"\s*to {_ROUGHLY}|[^;.]{{0,60}}, (?:and )?the other (?:one )?(?:at )?{_ROUGHLY}|"
+    rf"[^;.]{{0,40}},? against {_ROUGHLY}|\s*after {_ROUGHLY}"
+)
 """`From 1.5 per cent to nearly 20.`, `88 per cent of it, the other 94.`, `12 requests/s, against 0.9 before`"""
 _NO_NOUN = re.compile(r"\s*(?:[.,;)]|$|(?:in|at|after|before|earlier|when|within|on|by|while|and|during|as)\b)")
 _MORE_OF_IT = re.compile(r"\s*(?:more|less|higher|lower) than\b")

@@ -59,7 +59,8 @@ _ADDED = re.compile(
     r"unset|nothing)>?\W*(?:->|→) ?\w"
 )
 _REMOVED = re.compile(
-    r"\bremov\w*|\bdelet\w*|\bdrop (?:column|table|index)\b|\b(?:taken|took) (?:out|away|off)\b|\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"
+    r"\bremov\w*|\bdelet\w*|\bdrop (?:column|table|index)\b|\b(?:taken|took) (?:out|away|off)\b|"
+    r"\bstripped\b|(?:->|→) ?<?(?:none|null|unset|nothing)\b"
 )
 _DENIED = re.compile(
     r"(?:\bnot|\bnever|\bno longer|\bneither|\b(?:no|without)(?: \w+)?|\bn't)"
@@ -121,7 +122,8 @@ _AMOUNT = rf"(?:\d[\w.]*|{'|'.join(WORDS)}|extra|additional|further)\b"
 _OF_AMOUNT = re.compile(
     rf"\b{_AMOUNT}[^.,;]{{0,40}}?\b(?:taken|removed|added)\b|\b(?:gain\w*|tak\w+|took|remov\w+|add\w*) (?:away |"
     rf"off |another )?{_AMOUNT}|"
-    r"\b(?:took|taken?|takes|gave|given) (?:away )?(?:the|a|one|its|an?other) (?:\w+ )?(?:pods?|replicas?|instances?)\b|"
+    r"\b(?:took|taken?|takes|gave|given) (?:away )?(?:the|a|one|its|an?other) (?:\w+ )?(?:pods?|"
+    r"replicas?|instances?)\b|"
     rf"\b(?:extra|additional|further)\b.*\b(?:they|which|that) (?:was|were) added"
 )
 _AMOUNTS = (("was removed", "fell"), ("was added", "rose"))

@@ -62,24 +62,22 @@ def shifts_are_of_one_series(case: Case) -> str | None:
     return None
 
 
-_RIGHTS = re.compile(r"^rules of (?:Cluster)?Role \S+ changed: (?P<lost>no longer )?")
+_ONLY_LOST = re.compile(r"^rules of (?:Cluster)?Role \S+ changed: no longer (?!.*; now )")
 _GRANTED = re.compile(
     r"\b(?:grant(?:s|ed)?|gain(?:s|ed)?|receiv(?:es|ed)|obtain(?:s|ed)?|"
     r"(?:was|were|been|is) (?:given|allowed)|got|may now|can now|now (?:may|can))\b"
 )
 _WITHDRAWN = re.compile(
-    r"\b(?:los(?:t|es)|revok\w*|withdr\w*|tak(?:en|es) (?:away|out)|took|stripped|deprived|no longer|denied|dropped|removed)\b"
+    r"\b(?:los(?:t|es)|revok\w*|withdr\w*|tak(?:en|es) (?:away|out)|took|stripped|deprived|no longer|"
+    r"denied|dropped|removed)\b"
 )
 
 
 def rights_are_as_changed(case: Case) -> str | None:
     """`Was granted the permission` of `no longer patch`."""
-    edits = [edit for fact in case.held if (edit := _RIGHTS.search(fact.item.text))]
-    if not edits or len(edits) < sum(fact.item.kind == "change" for fact in case.held):
-        return None
+    changed = [fact.item.text for fact in case.held if fact.item.kind == "change"]
     granted, withdrawn = _GRANTED.search(case.claim.spread), _WITHDRAWN.search(case.claim.spread)
-    lost = {edit["lost"] is not None for edit in edits} | {";" in edit.string for edit in edits if ";" in edit.string}
-    if granted and not withdrawn and lost == {True}:
+    if granted and not withdrawn and changed and all(map(_ONLY_LOST.search, changed)):
         return f"it says {granted[0]!r} of rights that what it cites has withdrawn"
     return None
 

@@ -32,7 +32,10 @@ def changed_is_not_left(case: Case) -> str | None:
     return None
 
 
-_AT_OLD = re.compile(r"\b(?:left|leav(?:es|ing)|kept|keep(?:s|ing)?|stay(?:s|ed)?|remain(?:s|ed)?)\b[^.;]{0,50}?\b(?:at|on) (?P<value>[\w./:@-]*\w)")
+_AT_OLD = re.compile(
+    r"\b(?:left|leav(?:es|ing)|kept|keep(?:s|ing)?|stay(?:s|ed)?|remain(?:s|"
+    r"ed)?)\b[^.;]{0,50}?\b(?:at|on) (?P<value>[\w./:@-]*\w)"
+)
 
 
 def old_is_not_kept(case: Case) -> str | None:

@@ -203,7 +203,11 @@ def _names_two_values(text: str) -> bool:
 
 def _shared_labels(case: Case) -> set[str]:
     """Values of the labels that two of the facts have alike."""
-    pairs = [set(_LABEL.findall(fact.item.text)) for fact in case.held if LABELS.search(fact.plain) or "selector" in fact.plain]
+    pairs = [
+        set(_LABEL.findall(fact.item.text))
+        for fact in case.held
+        if LABELS.search(fact.plain) or "selector" in fact.plain
+    ]
     return {value for place, one in enumerate(pairs) for other in pairs[place + 1 :] for _, value in one & other}
 
 

@@ -112,7 +112,8 @@ def days_stand_in_facts(case: Case) -> str | None:
 
 
 _ALL = re.compile(
-    r"\b(?:all|every(?! (?:second|other|third|fourth)\b)|each|none|no(?! (?:more|longer))|any) (?:of )?(?:the |its |their |"
+    r"\b(?:all|every(?! (?:second|other|third|fourth)\b)|each|none|no(?! (?:more|longer))|"
+    r"any) (?:of )?(?:the |its |their |"
     r"single )?(?:[\w·]+ ){0,2}?((?<!cpu )(?<!memory )(?<!resource )requests?|"
     r"users?|pods?|replicas?|nodes?|clients?|callers?|answers?|responses?)\b"
 )

@@ -69,7 +69,9 @@ def hosts_stand_in_facts(case: Case) -> str | None:
     """`Calls of shop to stock`, where other facts have shop call stock, and those that it cites do not."""
     hosts = {host for item in case.evidence.items if item.kind == "log" for host in _ASKED.findall(item.text)}
     for host in sorted(hosts - case.names.objects):
-        named = re.search(rf"\b(?:to|from|of|by|on|at) (?:the )?(?:service )?{re.escape(host)}(?![\w-])", case.claim.plain)
+        named = re.search(
+            rf"\b(?:to|from|of|by|on|at) (?:the )?(?:service )?{re.escape(host)}(?![\w-])", case.claim.plain
+        )
         if named and not any(mentions(host, fact.plain) for fact in case.held):
             return f"it names {host}, and what it cites does not"
     return None
@@ -96,4 +98,3 @@ def _stands(name: str, text: str, before: re.Pattern[str] | None, after: re.Patt
         if calls or (before is not None and before.search(ahead)):
             return True
     return False
-

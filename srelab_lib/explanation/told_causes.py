@@ -17,9 +17,9 @@ _NAMES_CAUSE = re.compile(
 _ERROR = re.compile(r"(?<!\{)\W(?:err|error|exception)(?:=|\": ?)\W{0,2}(?=\w)")
 """`could not price url=... error=timed out`."""
 _EXPLAINS = re.compile(r"(?<=[\w)\]'\"]): (?=[^\s{\[\"])(?![\w.]+=)")
+"""`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before; a body did not."""
 _FIELDS = re.compile(r"\s[\w.]+=.*")
 """What a line has behind its message, of itself: `path=/pick status=502`."""
-"""`GET /cart failed: read timed out`: what stands behind the colon brought about what stands before it, but for a body."""
 _MESSAGE = re.compile(r" message=(?P<why>\".*?\"(?= [\w.]+=|$))?")
 _THEREFORE = re.compile(
     r"(?:[;,] |: (?=(?:stopp|giving up|gave up|paus|aborting|"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from srelab_lib.diagnosis.checks._facts import (
@@ -27,6 +28,7 @@ from srelab_lib.diagnosis.checks._facts import (
     spec_fact,
     status_fact,
 )
+from srelab_lib.diagnosis.checks._logs import QUIET
 from srelab_lib.model import Fact, Snapshot
 
 LISTENS = re.compile(
@@ -44,6 +46,7 @@ _WRONG_COMMAND = re.compile(
 _NO_GRPC_HEALTH = re.compile(r"does not implement the grpc health|unknown service grpc\.health", re.IGNORECASE)
 _UNHEARD = re.compile(r"connection refused|i/o timeout|no route to host|failed to connect", re.IGNORECASE)
 _ANSWERED = re.compile(r"\"(?:GET|POST|PUT|HEAD|PATCH|DELETE) (?P<path>\S+) HTTP/[\d.]+\" 2\d\d")
+_STOPS = re.compile(r"SIGTERM|shut(?:ting)? ?down|terminat|drain|stopping|exiting", re.IGNORECASE)
 _NOT_REFUSALS = frozenset({408, 425, 429})
 """Client errors that speak of load, not of a wrong question."""
 
@@ -234,6 +237,13 @@ def served(s: Snapshot, probe: Probe) -> list[Row]:
         (line, _ANSWERED.search(line["message"] or "")) for line in lines if "kube-probe" not in (line["message"] or "")
     ]
     return [line for line, match in found if match and match["path"] != path]
+
+
+def worked(s: Snapshot, probe: Probe, killed: datetime) -> list[Row]:
+    """Lines of no trouble that the program wrote while the probe failed, up to its kill."""
+    since = killed - timedelta(seconds=probe.patience_seconds)
+    lines = [line for line in lines_of(s, probe.row) if line["time"] and since <= line["time"] <= killed]
+    return [line for line in lines if line["level"] in QUIET and not _STOPS.search(line["message"] or "")]
 
 
 def _joined(ports: Iterable[int]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from collections.abc import Iterator
 
 from srelab_lib.diagnosis.checks._calls import addresses, all_failures
@@ -15,9 +14,12 @@ from srelab_lib.diagnosis.checks._symptoms import STATUS, failed_answers, sympto
 from srelab_lib.diagnosis.checks._ties import calls_of
 from srelab_lib.model import Snapshot
 
-ANSWERED = re.compile(r"\b(?:returned|answered|responded|replied|got|received)(?: with)?(?: an?)?(?: HTTP| status)? 5\d\d\b", re.I)
+ANSWERED = re.compile(
+    r"\b(?:returned|answered|responded|replied|got|received)(?: with)?(?: an?)?(?: HTTP| status)? 5\d\d\b", re.I
+)
 _TO_FILE = re.compile(
-    r"\b(?:log(?:ging|s)?|error_log|access_log|log(?:[_ -]?(?:file|path))?)\b(?: (?:output|file|is|are|goes|written|set))*"
+    r"\b(?:log(?:ging|s)?|error_log|access_log|log(?:[_ -]?(?:file|path))?)\b(?: (?:output|file|is|"
+    r"are|goes|written|set))*"
     r"(?: (?:to|into|in|at))?[ =:]+[\"']?(?P<path>/(?!dev/|proc/)[\w./-]*\w)",
     re.IGNORECASE,
 )

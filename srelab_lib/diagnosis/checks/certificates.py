@@ -42,7 +42,9 @@ _OF_CLIENT = re.compile(
     re.IGNORECASE,
 )
 """What a server logs that asks its clients for a certificate, and refuses one."""
-_CLIENT = re.compile(r"(?:\bclient:? |\bfrom )\[?(?P<address>[0-9a-f]{1,4}(?:[.:][0-9a-f]{0,4}){3,7}?)\]?(?=[:,\s]|$)", re.I)
+_CLIENT = re.compile(
+    r"(?:\bclient:? |\bfrom )\[?(?P<address>[0-9a-f]{1,4}(?:[.:][0-9a-f]{0,4}){3,7}?)\]?(?=[:,\s]|$)", re.I
+)
 
 
 _EXPIRED_IN_EVENT = r"x509: certificate has expired|CERT_HAS_EXPIRED"
@@ -90,7 +92,11 @@ def check_client_certificate(s: Snapshot) -> Iterator[Finding]:
             summary=f"{spoken(hit.object)} refuses the certificate {whose}",
             cause=f"the certificate {whose}, which it shows as a client, has expired",
             facts=one_each(
-                [*hit.facts(), *(spec_fact(ref, setting=text) for text in held[:2]), *(symptoms(s, ref) if workload else ())]
+                [
+                    *hit.facts(),
+                    *(spec_fact(ref, setting=text) for text in held[:2]),
+                    *(symptoms(s, ref) if workload else ()),
+                ]
             ),
             since=hit.first,
             strength=3,
@@ -111,7 +117,9 @@ def _clients(s: Snapshot, view: Net, hit: Hits) -> list[str]:
     found = {owners[pod] for address in named if (pod := pods.get(address)) in owners}
     if not found:
         own = [service for service in view.services.values() if hit.object in {one.ref for one in service.workloads}]
-        found = {call.caller for service in own for call in calls_to(view, list(all_failures(s)), service)} - {hit.object}
+        found = {call.caller for service in own for call in calls_to(view, list(all_failures(s)), service)} - {
+            hit.object
+        }
     return sorted(found)
 
 

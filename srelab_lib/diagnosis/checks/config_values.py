@@ -96,7 +96,7 @@ def check_wrong_value(s: Snapshot) -> Iterator[Finding]:
 
 
 def check_refused_by_setting(s: Snapshot) -> Iterator[Finding]:
-    """Callers of a server that complain of a directive, by its name, of a file that was edited before: `'maxmemory'`."""
+    """Callers of a server that complain, by its name, of a directive in a file that was edited: `'maxmemory'`."""
     view, direct = net(s), calls_of(s)
     named = [row for row in matching(s, _LIMITED) if _QUOTED.search(row["message"])]
     for setting in _settings(view) if named else ():

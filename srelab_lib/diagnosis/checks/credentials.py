@@ -42,6 +42,7 @@ _UNPRIVILEGED = re.compile(
 )
 """What databases say to a client that they know, and that has not the right to what it asks for."""
 
+
 def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
     """Log lines in which a server refuses a password, a key or a token that a Secret of the workload holds."""
     view = net(s)

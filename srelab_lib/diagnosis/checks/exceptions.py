@@ -125,7 +125,7 @@ def check_error_ratio(s: Snapshot) -> Iterator[Finding]:
 
 @once
 def check_silent_errors(s: Snapshot) -> tuple[Finding, ...]:
-    """Callers that are answered with 5xx by one that says nothing of it, itself or behind one that only passes it on."""
+    """Callers that are answered with 5xx by one that says nothing of it, also behind one that only passes it on."""
     return tuple(_silent(s))
 
 

@@ -17,7 +17,9 @@ _TRIES = re.compile(
     re.IGNORECASE,
 )
 """`attempt=53`, `delivery #12`."""
-_WHEN = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+Z?|\b\d\d:\d\d:\d\d(?:[.,]\d+)?|\b\w*(?:_ms|duration|elapsed)=\S+")
+_WHEN = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d[T ][\d:.,]+Z?|\b\d\d:\d\d:\d\d(?:[.,]\d+)?|\b\w*(?:_ms|duration|elapsed)=\S+"
+)
 MANY_TRIES = 10
 """So often nobody tries what may still succeed."""
 
@@ -35,7 +37,7 @@ def check_poisonous_item(s: Snapshot) -> Iterator[Finding]:
             fault="bad_input",
             object=hit.object,
             summary=f"{spoken(hit.object)} is stuck on one item that it cannot handle, {tries[-1]} tries so far",
-            cause=f'it takes the same item again each time, and what comes after it waits: "{what_it_says(hit.lines[-1])}"',
+            cause=f'it takes the same one again each time, and the others wait: "{what_it_says(hit.lines[-1])}"',
             facts=one_each([*hit.facts(), *symptoms(s, hit.object)]),
             since=hit.first,
         )

@@ -26,6 +26,7 @@ from srelab_lib.diagnosis.checks._probes import (
     changes_of_probe,
     failing,
     served,
+    worked,
     wrong_question,
 )
 from srelab_lib.model import Fact, Finding, Snapshot, spoken
@@ -61,7 +62,7 @@ def check_liveness_probe(s: Snapshot) -> Iterator[Finding]:
         ending = ended.get((probe.row["pod"], probe.row["container"]))
         kills = [kill for kill in probe_kills(s, ending) if "liveness" in kill["message"].lower()] if ending else []
         wrong = wrong_question(s, probe) or altered(s, probe)
-        wrong = wrong or _too_hasty(s, probe, ending, kills) or (_tightened(s, probe) if kills else None)
+        wrong = wrong or _too_hasty(s, probe, ending, kills) or _tightened(s, probe, kills)
         if not wrong and not kills:
             continue
         why, facts = wrong or (f'the program stopped answering its liveness probe: "{clipped(probe.message)}"', [])
@@ -146,14 +147,13 @@ def _too_hasty(s: Snapshot, probe: Probe, ending: Ending | None, kills: list[Row
     return why, [log_fact(line) for line in lines[-1:]]
 
 
-def _tightened(s: Snapshot, probe: Probe) -> tuple[str, list[Fact]] | None:
-    """The probe was changed with the program, which is busy and does not hang: it answers others meanwhile."""
-    answered, own = served(s, probe), changes_of_probe(s, probe)
-    if not own or not answered:
+def _tightened(s: Snapshot, probe: Probe, kills: list[Row]) -> tuple[str, list[Fact]] | None:
+    """The probe was changed, with the program, which does not hang: it goes on with its work until it is killed."""
+    own = changes_of_probe(s, probe) if kills else []
+    at_work = [line for kill in kills for line in worked(s, probe, kill["last_seen"])] if own else []
+    if not at_work:
         return None
-    told = "; ".join(row["text"].removesuffix(f" (revision {row['revision']})") for row in own)
-    facts = [*map(change_fact, own), log_fact(answered[-1])]
-    return f"the probe was changed, and kills a program that answers requests meanwhile: {told}", facts
+    return "the probe was changed, and kills a program that is at work", [*map(change_fact, own), log_fact(at_work[-1])]
 
 
 CHECKS: tuple[Check, ...] = (check_readiness_probe, check_liveness_probe, check_startup_probe)

@@ -129,7 +129,7 @@ def _goes_on_without(s: Snapshot, services: list[str], scaled: datetime | None) 
         caller.ref for service in view.services.values() if service.ref in services for caller in view.callers(service)
     }
     unwell = {storm.object for storm in check_exception_storm(s)}
-    late = df[df["time"] > scaled]["object"].value_counts() if scaled else {}
+    late = df[df["time"] > scaled]["object"].value_counts() if scaled else df["object"][:0].value_counts()
     served = {ref for ref in callers if late.get(ref, 0) >= _SERVES}
     return bool(callers) and served == callers and not any(ref in unwell or symptoms(s, ref) for ref in callers)
 
