@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -141,8 +141,8 @@ def _ollama(settings: Settings, snapshot: Snapshot) -> Iterator[OllamaClient]:
 
 
 def _shown(settings: Settings) -> dict[str, str | int]:
-    """The parameters as a report may show them: a URL can hold a password."""
-    return {name: redact_text(value) if isinstance(value, str) else value for name, value in asdict(settings).items()}
+    """The parameters as a report may show them, without secrets."""
+    return {name: redact_text(value) if isinstance(value, str) else value for name, value in settings.shown().items()}
 
 
 def _versions() -> dict[str, str]:

@@ -35,6 +35,8 @@ def test_a_typo_in_a_name_is_refused_with_the_nearest_name() -> None:
         {"prometheus_url": "localhost:9090"},
         {"prometheus_url": "http://"},
         {"ollama_url": "http://localhost:99999"},
+        {"ollama_url": "http://local host:11434"},
+        {"prometheus_url": "http://localhost:9090/\r\nX: y"},
         {"model": ""},
         {"model": "phi3; rm -rf /"},
         {"model_deadline_seconds": 3601},
@@ -43,6 +45,23 @@ def test_a_typo_in_a_name_is_refused_with_the_nearest_name() -> None:
 def test_a_value_that_cannot_be_right_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         load_settings(values)
+
+
+def test_what_is_shown_of_a_url_holds_no_credential() -> None:
+    settings = Settings(
+        ollama_url="http://u:hunter2@ai:11434/x", prometheus_url="https://prom/?token=hunter2", minutes=5
+    )
+    assert settings.shown()["ollama_url"] == "http://ai:11434/x"
+    assert repr(settings).startswith("Settings(source='auto',")
+    assert "minutes=5, end='', prometheus_url='https://prom', " in repr(settings)
+    assert "hunter2" not in repr(settings) + str(settings.shown())
+
+
+@pytest.mark.parametrize("url", ["http://u:hunter2@localhost:99999", "http://u:hunter2 @ai/", "x?token=hunter2"])
+def test_a_url_that_cannot_be_right_is_told_without_its_credential(url: str) -> None:
+    with pytest.raises(SettingsError, match="ollama_url") as caught:
+        Settings(ollama_url=url)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_close_source_is_suggested() -> None:

@@ -105,7 +105,8 @@ class KubernetesClient:
     @classmethod
     def from_url(cls, url: str, *, name: str = "") -> KubernetesClient:
         """A server that asks for no credentials: a recording's."""
-        return cls(Transport(url, name=name or url, may_send=_reads_only), name=name or url)
+        transport = Transport(url, name=name, may_send=_reads_only)
+        return cls(transport, name=transport.name)
 
     @classmethod
     def _of(cls, api: kube_client.ApiClient, name: str) -> KubernetesClient:

@@ -19,6 +19,7 @@ from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.transport import Transport
 from srelab_lib.errors import ModelError, TooLargeError
+from srelab_lib.redact.urls import shown_url
 
 ANSWER_BYTES = 1024 * 1024
 """Bound on the whole stream: each token comes wrapped in about 120 bytes of JSON."""
@@ -74,7 +75,7 @@ class OllamaClient:
     @classmethod
     def from_url(cls, url: str) -> OllamaClient:
         """A server that is reached directly."""
-        return cls(Transport(url, name=f"Ollama at {url}"))
+        return cls(Transport(url, name=f"Ollama at {shown_url(url)}"))
 
     @classmethod
     def through(cls, kubernetes: KubernetesClient, namespace: str, service: str, port: int | str) -> OllamaClient:

@@ -9,6 +9,7 @@ from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.transport import MIB, Params, Transport
 from srelab_lib.errors import SourceError
 from srelab_lib.model import TimeWindow
+from srelab_lib.redact.urls import shown_url
 
 ANSWER_BYTES = 8 * MIB
 
@@ -21,7 +22,9 @@ class PrometheusClient:
     """
 
     def __init__(self, server: str | Transport) -> None:
-        self._transport = Transport(server, name=f"Prometheus {_host(server)}") if isinstance(server, str) else server
+        self._transport = (
+            Transport(server, name=f"Prometheus {shown_url(server)}") if isinstance(server, str) else server
+        )
         self._owned = isinstance(server, str)
         self.name = self._transport.name
 
@@ -74,7 +77,3 @@ class PrometheusClient:
 
     def _strange(self, endpoint: str) -> SourceError:
         return SourceError("the answer is not Prometheus'", source=f"{self.name} {endpoint}", hint="see prometheus_url")
-
-
-def _host(url: str) -> str:
-    return url.split("://", 1)[-1].rpartition("@")[2].rstrip("/")
