@@ -155,3 +155,16 @@ def test_logs_of_nodes_that_do_not_answer_are_one_gap(tmp_path: Path) -> None:
     assert missing.source.endswith(" more")
     assert "could not be read; of the first: Get" in missing.reason
     assert names[0].split("/")[0] in missing.reason, "the reason is the first one's"
+
+
+def test_a_count_of_restarts_that_is_null_is_none(tmp_path: Path) -> None:
+    def change(exchange: dict[str, Any]) -> dict[str, Any]:
+        for pod in exchange["body"]["items"] if exchange["path"] == PODS else ():
+            for status in pod["status"].get("containerStatuses", ()):
+                status["restartCount"] = None
+        return exchange
+
+    snapshot = snapshot_of(altered(tmp_path, change))
+    assert snapshot["containers"]["restart_count"].isna().any()
+    assert not snapshot["logs"].empty
+    assert diagnose(snapshot).verdict.outcome
