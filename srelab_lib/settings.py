@@ -27,6 +27,8 @@ DEFAULT_INCIDENT = "oom-memory-limit"
 SOURCES = ("auto", "live", "incident")
 URLS = ("prometheus_url", "ollama_url")
 """Parameters that may hold a credential."""
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Of a window's end. The tables count nanoseconds in 64 bits, which end in 2262."""
 INJECTED = "# Parameters"
 """How papermill begins the cell that it injects."""
 
@@ -90,8 +92,9 @@ class Settings:
         _check_range("job_deadline_seconds", self.job_deadline_seconds, 0, 3600)
         for name in URLS:
             _check_url(name, getattr(self, name))
-        if self.end:
-            parse_time(self.end)
+        if self.end and not FIRST_YEAR <= parse_time(self.end).year <= LAST_YEAR:
+            hint = f"a time between {FIRST_YEAR} and {LAST_YEAR}, or empty"
+            raise SettingsError(f"end={self.end!r} is out of range", hint=hint)
         if self.source == "incident" and self.context:
             raise SettingsError("context is for a live cluster, source='incident' has none", hint="leave context empty")
         if self.source == "live" and self.incident:
@@ -164,7 +167,7 @@ def parse_time(text: str) -> datetime:
     """RFC 3339 to UTC.
 
     Raises:
-        SettingsError: not a time, or a time without a zone.
+        SettingsError: not a time, a time without a zone, or one that UTC cannot hold.
     """
     hint = "write it as 2026-01-31T12:00:00Z"
     try:
@@ -173,7 +176,10 @@ def parse_time(text: str) -> datetime:
         raise SettingsError(f"{text!r} is not a time", hint=hint) from error
     if time.tzinfo is None:
         raise SettingsError(f"{text!r} has no time zone", hint=hint)
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise SettingsError(f"{text!r} is beyond the calendar in UTC", hint=hint) from error
 
 
 def _load(kind: type[Kind], parameters: Mapping[str, Any]) -> Kind:

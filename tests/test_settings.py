@@ -32,6 +32,10 @@ def test_a_typo_in_a_name_is_refused_with_the_nearest_name() -> None:
         {"incident": "../secrets"},
         {"end": "yesterday"},
         {"end": "2026-01-31T12:00:00"},
+        {"end": "0001-01-01T00:00:00Z"},
+        {"end": "0001-01-01T00:00:00+02:00"},
+        {"end": "9999-12-31T23:59:59Z"},
+        {"end": "9999-12-31T23:59:59-02:00"},
         {"prometheus_url": "localhost:9090"},
         {"prometheus_url": "http://"},
         {"ollama_url": "http://localhost:99999"},
@@ -85,6 +89,13 @@ def test_from_notebook_refuses_an_injected_name_that_no_parameter_has() -> None:
     namespace = {"minutes": 20, "minuts": 5, "In": ["", "minutes = 20", "# Parameters\nminuts = 5\n"]}
     with pytest.raises(SettingsError, match="did you mean 'minutes'"):
         from_notebook(namespace)
+
+
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-02:00"])
+def test_an_end_at_the_edge_of_the_calendar_is_told_with_a_hint(end: str) -> None:
+    with pytest.raises(SettingsError, match=end[:19]) as caught:
+        Settings(end=end)
+    assert caught.value.hint
 
 
 def test_times_are_utc() -> None:
