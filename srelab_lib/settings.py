@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -180,6 +181,18 @@ def parse_time(text: str) -> datetime:
         return time.astimezone(UTC)
     except OverflowError as error:
         raise SettingsError(f"{text!r} is beyond the calendar in UTC", hint=hint) from error
+
+
+def given_folder(output_dir: str) -> Path:
+    """The folder that a parameter names, `~` for the home directory.
+
+    Raises:
+        SettingsError: the home directory of somebody who is not known.
+    """
+    try:
+        return Path(output_dir).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(f"output_dir={output_dir!r} cannot be right", hint="write the whole path") from error
 
 
 def _load(kind: type[Kind], parameters: Mapping[str, Any]) -> Kind:

@@ -197,6 +197,12 @@ def test_a_server_is_named_without_who_may_use_it(client: Callable[[str], Promet
     named.close()
 
 
+def test_a_connection_that_broke_off_is_told_in_words() -> None:
+    with served(sends()) as server, pytest.raises(SourceError) as caught:
+        asked(server)
+    assert caught.value.message == "the answer broke off: Remote end closed connection without response"
+
+
 # --- Prometheus -------------------------------------------------------------------------------------------------------
 
 

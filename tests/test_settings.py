@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from srelab_lib.errors import SettingsError
+from srelab_lib.lab.step import phase_folder
 from srelab_lib.model import TimeWindow
+from srelab_lib.pipeline import output_folder
 from srelab_lib.settings import Settings, from_env, from_notebook, load_settings, parse_time
 
 
@@ -116,3 +119,11 @@ def test_a_range_query_has_at_most_181_points(minutes: int, step: int) -> None:
     window = TimeWindow.last(minutes=minutes, now=datetime(2026, 1, 31, 12, tzinfo=UTC))
     assert window.step_seconds == step
     assert window.seconds / window.step_seconds <= 181
+
+
+def test_a_folder_may_lie_in_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert output_folder(Settings(output_dir="~/x")) == phase_folder("00_doctor", "~/x") == tmp_path / "x"
+    assert output_folder(Settings(output_dir="x")) == Path.cwd() / "x"
+    with pytest.raises(SettingsError, match="output_dir"):
+        output_folder(Settings(output_dir="~nobody-of-this-name/x"))
