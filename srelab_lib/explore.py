@@ -26,7 +26,7 @@ from srelab_lib.signals.promql import CATALOGUE, filled
 from srelab_lib.sources.connect import connect
 from srelab_lib.sources.container_logs import read_logs
 from srelab_lib.sources.objects import RawByKind, read_objects
-from srelab_lib.sources.range_queries import rate_seconds
+from srelab_lib.sources.range_queries import rate_seconds, warned
 
 QUERY_SECONDS = 15.0
 
@@ -93,6 +93,7 @@ class Explorer:
         answer = self._prometheus().query_range(
             text, self.window, self.window.step_seconds, deadline=Deadline(QUERY_SECONDS)
         )
+        self._tell([warned("Prometheus", text, "") for text in answer.get("warnings", ())])
         return _wide(answer["result"])
 
     def signal(self, name: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from srelab_lib.lab.git_clone import REPOSITORY, mirror
 from srelab_lib.lab.process import CommandError
 from srelab_lib.model import Analysis, Diagnosis, RunInfo, Snapshot
 from srelab_lib.redact import redact_text
-from srelab_lib.settings import LAB_CONTEXT, Settings
+from srelab_lib.settings import LAB_CONTEXT, Settings, given_folder
 from srelab_lib.sources.connect import cluster, connect
 from srelab_lib.sources.gitops import Reader, repository_reader
 from srelab_lib.sources.snapshot import collect as _collect
@@ -105,7 +105,7 @@ def render(diagnosis: Diagnosis, settings: Settings, folder: Path, analysis: Ana
 def output_folder(settings: Settings, *, now: datetime | None = None) -> Path:
     """Where a run's files go: `output_dir` as given, or runs/<UTC>-<source>/ in the working copy."""
     if settings.output_dir:
-        return Path(settings.output_dir).absolute()
+        return given_folder(settings.output_dir)
     return PROJECT / "runs" / f"{now or utc_now():%Y%m%dT%H%M%SZ}-{settings.source}"
 
 
@@ -141,8 +141,8 @@ def _ollama(settings: Settings, snapshot: Snapshot) -> Iterator[OllamaClient]:
 
 
 def _shown(settings: Settings) -> dict[str, str | int]:
-    """The parameters as a report may show them: a URL can hold a password."""
-    return {name: redact_text(value) if isinstance(value, str) else value for name, value in asdict(settings).items()}
+    """The parameters as a report may show them, without secrets."""
+    return {name: redact_text(value) if isinstance(value, str) else value for name, value in settings.shown().items()}
 
 
 def _versions() -> dict[str, str]:

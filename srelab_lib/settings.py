@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from srelab_lib.errors import SettingsError
+from srelab_lib.redact.urls import shown_url
 
 LAB_CLUSTER = "sre-lab"
 LAB_CONTEXT = f"kind-{LAB_CLUSTER}"
@@ -24,6 +26,10 @@ AGENT_CODE = "agent-code"
 """The analysis as a Job in the cluster, the ConfigMaps with its report and its script: k8s/agent-job.yaml."""
 DEFAULT_INCIDENT = "oom-memory-limit"
 SOURCES = ("auto", "live", "incident")
+URLS = ("prometheus_url", "ollama_url")
+"""Parameters that may hold a credential."""
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Of a window's end. The tables count nanoseconds in 64 bits, which end in 2262."""
 INJECTED = "# Parameters"
 """How papermill begins the cell that it injects."""
 
@@ -85,14 +91,23 @@ class Settings:
         _check_range("minutes", self.minutes, 0, 1440)
         _check_range("model_deadline_seconds", self.model_deadline_seconds, 0, 3600)
         _check_range("job_deadline_seconds", self.job_deadline_seconds, 0, 3600)
-        for name in ("prometheus_url", "ollama_url"):
+        for name in URLS:
             _check_url(name, getattr(self, name))
-        if self.end:
-            parse_time(self.end)
+        if self.end and not FIRST_YEAR <= parse_time(self.end).year <= LAST_YEAR:
+            hint = f"a time between {FIRST_YEAR} and {LAST_YEAR}, or empty"
+            raise SettingsError(f"end={self.end!r} is out of range", hint=hint)
         if self.source == "incident" and self.context:
             raise SettingsError("context is for a live cluster, source='incident' has none", hint="leave context empty")
         if self.source == "live" and self.incident:
             raise SettingsError("incident is for a recording, source='live' has none", hint="leave incident empty")
+
+    def shown(self) -> dict[str, str | int]:
+        """The parameters as people may see them: of a URL its scheme, host, port and path."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return values | {name: shown_url(values[name]) for name in URLS}
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
 
 
 def load_settings(parameters: Mapping[str, Any]) -> Settings:
@@ -153,7 +168,7 @@ def parse_time(text: str) -> datetime:
     """RFC 3339 to UTC.
 
     Raises:
-        SettingsError: not a time, or a time without a zone.
+        SettingsError: not a time, a time without a zone, or one that UTC cannot hold.
     """
     hint = "write it as 2026-01-31T12:00:00Z"
     try:
@@ -162,7 +177,22 @@ def parse_time(text: str) -> datetime:
         raise SettingsError(f"{text!r} is not a time", hint=hint) from error
     if time.tzinfo is None:
         raise SettingsError(f"{text!r} has no time zone", hint=hint)
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise SettingsError(f"{text!r} is beyond the calendar in UTC", hint=hint) from error
+
+
+def given_folder(output_dir: str) -> Path:
+    """The folder that a parameter names, `~` for the home directory.
+
+    Raises:
+        SettingsError: the home directory of somebody who is not known.
+    """
+    try:
+        return Path(output_dir).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError(f"output_dir={output_dir!r} cannot be right", hint="write the whole path") from error
 
 
 def _load(kind: type[Kind], parameters: Mapping[str, Any]) -> Kind:
@@ -198,6 +228,10 @@ def _check_range(name: str, value: int, low: int, high: int) -> None:
 
 
 def _check_url(name: str, value: str) -> None:
+    """A value that cannot be used is told only when no credential can be in it."""
+    told = f"{name}={value!r}" if not re.search("[@?]", value) else name
+    if re.search(r"[\s\x00-\x1f\x7f]", value):
+        raise SettingsError(f"{told} has a blank or a control character in it", hint="write a blank in a URL as %20")
     if not value:
         return
     try:
@@ -206,7 +240,7 @@ def _check_url(name: str, value: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(f"{name}={value!r} is not a URL", hint="for example http://localhost:9090")
+        raise SettingsError(f"{told} is not a URL", hint="for example http://localhost:9090")
 
 
 def _unknown(what: str, value: str, known: tuple[str, ...] | list[str]) -> SettingsError:

@@ -34,7 +34,7 @@ class Scripted:
         self.asked: list[dict[str, Any]] = []
 
 
-def chat_lines(content: str, *, done_reason: str = "stop", prompt_tokens: int = 900) -> bytes:
+def chat_lines(content: str, *, done_reason: Any = "stop", prompt_tokens: Any = 900) -> bytes:
     """The stream of a chat: the recorded lines with this content, in pieces of a few letters."""
     lines = [json.loads(line) for line in RECORDED["chat"]["body"].splitlines()]
     piece, last = lines[0], lines[-1]

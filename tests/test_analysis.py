@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_server import OK, Answer, drips, sends, served, with_length
+from bad_server import OK, Answer, drips, sends, served, status, with_length
 from samples import OBJECT, diagnosis_of, facts
 from scripted_ollama import MODEL, RECORDED, Scripted, chat_lines, real_ollama, scripted, why_no_ollama
 
@@ -77,6 +77,9 @@ def test_claims_are_bounded_and_said_once() -> None:
         chat_lines('{"choice":"C1","claims":[],"x":1', done_reason="stop"),
         chat_lines('{"choice":"C1","claims":[]}', prompt_tokens=CONTEXT_TOKENS),
         chat_lines('{"choice":"C1","claims":[]}', prompt_tokens=40),
+        chat_lines('{"choice":"C1","claims":[]}', prompt_tokens=-5),
+        chat_lines('{"choice":"C1","claims":[]}', prompt_tokens="many"),
+        chat_lines('{"choice":"C1","claims":[]}', done_reason=None),
     ],
 )
 def test_an_unusable_answer_is_asked_for_once_more(unusable: bytes) -> None:
@@ -107,6 +110,26 @@ def test_a_server_that_is_not_there_names_the_start() -> None:
     client = OllamaClient.from_url("http://127.0.0.1:9")
     analysis = explain(diagnosis_of(facts("oom")), client, model="phi3", deadline_seconds=5)
     assert "`ollama serve`" in analysis.unavailable
+
+
+@pytest.mark.parametrize(
+    ("told", "last"),
+    [("how many tokens", {"prompt_tokens": -5}), ("why the answer ended", {"done_reason": None})],
+)
+def test_what_a_server_does_not_say_of_its_answer_is_told(told: str, last: dict[str, Any]) -> None:
+    analysis, _ = explained(chat_lines('{"choice":"C1","claims":[]}', **last))
+    assert f"the server does not say {told}" in analysis.unavailable
+
+
+def test_a_server_that_fails_is_told_as_one_that_answers() -> None:
+    body = b'{"error":"llama runner process has terminated: signal: killed"}'
+    with scripted({"status": 500, "body": body.decode()}) as server:
+        client = OllamaClient.from_url(server.url)
+        said = explain(diagnosis_of(facts("oom")), client, model=MODEL, deadline_seconds=5).unavailable
+    assert f"{client.name} answers with HTTP 500: llama runner process has terminated: signal: killed" in said
+    assert "no model answers" not in said
+    assert "ollama serve" not in said
+    assert "no model answers" in against(sends(status("503 Service Unavailable", body))).unavailable
 
 
 def test_a_model_that_is_too_slow_names_the_parameter() -> None:

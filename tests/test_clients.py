@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 from bad_server import OK, Answer, Server, drips, hangs, sends, served, status, with_length
 
 from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.ollama import OllamaClient
 from srelab_lib.clients.prometheus import PrometheusClient
 from srelab_lib.clients.transport import Transport
 from srelab_lib.errors import ApiError, DeadlineError, SourceError, TooLargeError, UnreachableError
@@ -173,6 +175,32 @@ def test_credentials_of_a_url_are_sent_and_never_shown() -> None:
         transport.close()
         assert b"Basic Ym9iOmh1bnRlcjI=" in server.requests[0]
     assert "hunter2" not in str(caught.value) + transport.name + transport.base_url
+
+
+def test_the_query_of_a_url_is_sent_with_every_request_and_never_shown() -> None:
+    with served(sends(status("401 Unauthorized", b"no"))) as server:
+        transport = Transport(server.url.replace("//", "//bob:p%40ss@") + "/prom/?token=hunter2")
+        for asking in (transport, transport.under("/proxy", name="a proxy")):
+            with pytest.raises(ApiError) as caught:
+                asking.json("/x", {"limit": 1}, deadline=Deadline(5), max_bytes=100)
+            assert "hunter2" not in str(caught.value) + asking.name + asking.base_url
+        transport.close()
+        paths = [request.split()[1] for request in server.requests]
+        assert paths == [b"/prom/x?token=hunter2&limit=1", b"/prom/proxy/x?token=hunter2&limit=1"]
+        assert all(b"Basic Ym9iOnBAc3M=" in request for request in server.requests)
+
+
+@pytest.mark.parametrize("client", [PrometheusClient, OllamaClient.from_url])
+def test_a_server_is_named_without_who_may_use_it(client: Callable[[str], PrometheusClient | OllamaClient]) -> None:
+    named = client("https://bob:hunter2@shop.example:9090/prom/?token=hunter2#hunter2")
+    assert named.name.endswith("https://shop.example:9090/prom")
+    named.close()
+
+
+def test_a_connection_that_broke_off_is_told_in_words() -> None:
+    with served(sends()) as server, pytest.raises(SourceError) as caught:
+        asked(server)
+    assert caught.value.message == "the answer broke off: Remote end closed connection without response"
 
 
 # --- Prometheus -------------------------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 from bad_server import Server, hangs, sends, served, with_length
+from recorded import FOLDER
 
 from srelab_lib.errors import DeadlineError, RecordingError, SettingsError, SourceError, UnreachableError
 from srelab_lib.model import TimeWindow
 from srelab_lib.settings import LAB_CONTEXT, Settings
 from srelab_lib.sources import connect as module
 from srelab_lib.sources.connect import connect
+from srelab_lib.sources.incidents import load_incident
 from srelab_lib.sources.snapshot import collect
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -113,3 +115,29 @@ def test_a_past_window_says_that_objects_are_newer(
         assert connection.missing[-1].source == "objects of the past"
         with pytest.raises(SourceError):  # it answers, and is no API server
             collect(connection)
+
+
+@pytest.mark.parametrize(
+    ("end", "minutes"),
+    [("2099-01-01T00:00:00Z", 0), ("2020-01-01T00:00:00Z", 0), ("2020-01-01T00:00:00Z", 1440), ("{start}", 0)],
+)
+def test_a_window_beside_what_was_recorded_is_refused(end: str, minutes: int) -> None:
+    covered = load_incident(FOLDER).covered
+    settings = Settings(
+        source="incident", incident=FOLDER.name, end=end.format(start=rfc(covered.start)), minutes=minutes
+    )
+    with pytest.raises(SettingsError, match="holds nothing of") as caught:
+        connected(settings, FOLDER.parent)
+    assert f"it covers {rfc(covered.start)} to {rfc(covered.end)}" in caught.value.hint
+
+
+def test_a_window_that_ends_within_what_was_recorded_is_taken() -> None:
+    own = load_incident(FOLDER).window
+    for end in (own.start, own.start + timedelta(minutes=1), own.end, own.end + timedelta(minutes=1)):
+        settings = Settings(source="incident", incident=FOLDER.name, end=rfc(end), minutes=5)
+        with connect(settings, incidents_dir=FOLDER.parent, now=NOW) as connection:
+            assert connection.window == TimeWindow.last(minutes=5, now=end)
+
+
+def rfc(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -87,6 +87,18 @@ def test_list_of_another_server(kubernetes: tuple[KubernetesClient, Server]) -> 
         client.list("/api/v1/pods", deadline=Deadline(5))
 
 
+NAMELESS = json.dumps(json.loads(page("a")) | {"items": [None, {}, {"metadata": {}}, *json.loads(page("a"))["items"]]})
+
+
+@pytest.mark.parametrize("kubernetes", [sends(with_length(NAMELESS.encode()))], indirect=True)
+def test_items_without_a_name_are_left_out_and_counted(kubernetes: tuple[KubernetesClient, Server]) -> None:
+    client, _ = kubernetes
+    listing = client.read_list("/api/v1/pods", deadline=Deadline(5))
+    assert ([item["metadata"]["name"] for item in listing.items], listing.nameless) == (["a"], 3)
+    with pytest.raises(SourceError, match="not a Kubernetes list"):
+        client.list("/api/v1/pods", deadline=Deadline(5))
+
+
 LOG = b"2026-01-01T00:00:00Z \x1b[31mERROR\x1b[0m caf\xe9 password=hunter2\n\x1b]0;title\x07done\n"
 
 

@@ -48,3 +48,20 @@ def test_without_a_stateful_set_none_are_asked_for(monkeypatch: pytest.MonkeyPat
     objects, asked = read(WITHOUT, monkeypatch)
     assert "controllerrevisions" not in asked
     assert objects.missing == ()
+
+
+def test_items_without_a_name_are_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = KubernetesClient.get
+
+    def get(self: KubernetesClient, path: str, *args: Any, **more: Any) -> Any:
+        value = answer(self, path, *args, **more)
+        return value | {"items": [*value["items"], {}, None]} if path.endswith(("/pods", "/nodes")) else value
+
+    monkeypatch.setattr(KubernetesClient, "get", get)
+    objects, _ = read(WITHOUT, monkeypatch)
+    assert objects.by_kind["Pod"]
+    reason = "without 2 of its items, which have no name"
+    assert [(item.source, item.reason, item.deciding) for item in objects.missing] == [
+        ("pods", reason, True),
+        ("nodes", reason, False),
+    ]

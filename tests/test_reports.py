@@ -17,12 +17,12 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
 from srelab_lib.errors import SourceError, SrelabError
-from srelab_lib.model import Analysis, Diagnosis, RunInfo
+from srelab_lib.model import Analysis, Diagnosis, Missing, RunInfo
 from srelab_lib.reports import charts, render
 from srelab_lib.reports.canvas import Chart
 from srelab_lib.reports.document import MAX_ITEMS, MAX_TEXT, check, document, dumps, schema
 from srelab_lib.reports.markdown import report
-from srelab_lib.reports.pages import Picture, html
+from srelab_lib.reports.pages import MAX_MISSING, Picture, html
 
 SECTIONS = [
     "Verdict",
@@ -350,3 +350,18 @@ def test_a_folder_that_cannot_be_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(SourceError, match="choose another output_dir"):
         render(samples.no_fault(), None, tmp_path / "file", run=samples.RUN)
+
+
+def test_of_many_unseen_sources_the_deciding_ones_come_first_and_most_are_folded() -> None:
+    diagnosis = DIAGNOSES["no_fault"]
+    unseen = [Missing(source=f"source {n}", reason="it hangs", deciding=n == 299) for n in range(300)]
+    full = replace(diagnosis, snapshot=replace(diagnosis.snapshot, missing=tuple(unseen)))
+    shown, folded = page(full).split('id="unseen"')[1].split("<details>")[:2]
+    assert shown.count("<li>") == MAX_MISSING
+    assert "source 299</strong>: it hangs (this would decide)" in shown
+    assert folded.startswith(f"<summary>{300 - MAX_MISSING} more</summary>")
+    assert "source 298" in folded
+    lines = text(full).split("## What was not seen")[1].split("##")[0].splitlines()
+    assert "- **source 299**: it hangs (this would decide)" in lines
+    assert f"- … {300 - MAX_MISSING} more in report.json" in lines
+    assert len([line for line in lines if line.startswith("- ")]) == MAX_MISSING + 1

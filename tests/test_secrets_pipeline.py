@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attacks import Attack, plant
 
-from srelab_lib import diagnose
+from srelab_lib import diagnose, pipeline
 from srelab_lib.explanation import prompt
 from srelab_lib.model import RunInfo
 from srelab_lib.reports.render import render
@@ -33,4 +33,17 @@ def test_a_planted_secret_goes_nowhere(where: str, tmp_path: Path) -> None:
     texts = [str(asked), *(table.to_csv() for table in snapshot.tables.values())]
     texts += [path.read_text(encoding="utf-8", errors="replace") for path in (tmp_path / "report").iterdir()]
     assert "cannot log in" in "".join(texts), "what was planted is seen"
+    assert not any(SECRET in text for text in texts)
+
+
+def test_the_credentials_of_servers_are_in_no_report(tmp_path: Path) -> None:
+    settings = Settings(
+        source="incident",
+        prometheus_url=f"http://127.0.0.1:1/?key={SECRET}",
+        ollama_url=f"http://shop:{SECRET}@127.0.0.1:1/",
+    )
+    diagnosis = diagnose(pipeline.collect(settings))
+    pipeline.render(diagnosis, settings, tmp_path, pipeline.explain(diagnosis, settings))
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in tmp_path.iterdir()]
+    assert "Ollama at http://127.0.0.1:1" in "".join(texts), "the server is named"
     assert not any(SECRET in text for text in texts)

@@ -45,6 +45,8 @@ def translated(source: str, deadline: Deadline) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """The innermost text of an error, without object addresses."""
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
     text = str(error).rpartition(": ")[2] or type(error).__name__
     return redact_text(re.sub(r"\s+at 0x[0-9a-f]+", "", text))[:200]
 

@@ -44,10 +44,14 @@ class Log:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
-    """The items of a list; `cut` is true when there are more than the bound on pages allows."""
+    """The items of a list; `cut` is true when there are more than the bound on pages allows.
+
+    `nameless` counts what was left out: items that are no object with a name.
+    """
 
     items: list[dict[str, Any]] = field(default_factory=list)
     cut: bool = False
+    nameless: int = 0
 
 
 class KubernetesClient:
@@ -105,7 +109,8 @@ class KubernetesClient:
     @classmethod
     def from_url(cls, url: str, *, name: str = "") -> KubernetesClient:
         """A server that asks for no credentials: a recording's."""
-        return cls(Transport(url, name=name or url, may_send=_reads_only), name=name or url)
+        transport = Transport(url, name=name, may_send=_reads_only)
+        return cls(transport, name=transport.name)
 
     @classmethod
     def _of(cls, api: kube_client.ApiClient, name: str) -> KubernetesClient:
@@ -141,11 +146,13 @@ class KubernetesClient:
 
         Raises:
             TooLargeError: more than MAX_PAGES pages; `read_list` gives what fits.
-            SourceError: and its kinds.
+            SourceError: and its kinds; an item that is no object with a name is one.
         """
         listing = self.read_list(path, params, deadline=deadline, limit=limit)
         if listing.cut:
             raise TooLargeError(f"more than {MAX_PAGES * limit} items", source=f"{self.name} {path}")
+        if listing.nameless:
+            raise _no_list(f"{self.name} {path}")
         return listing.items
 
     def read_list(
@@ -170,14 +177,18 @@ class KubernetesClient:
 
     def _pages(self, path: str, params: dict[str, Any], deadline: Deadline, limit: int, max_pages: int) -> Listing:
         items: list[dict[str, Any]] = []
+        nameless = 0
         for _ in range(max_pages):
             page = self.get(path, {**params, "limit": limit}, deadline=deadline)
-            items += _items(page, f"{self.name} {path}")
+            found = _items(page, f"{self.name} {path}")
+            named = [item for item in found if _has_name(item)]
+            items += _with_kind(page, named)
+            nameless += len(found) - len(named)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
-                return Listing(items=items)
+                return Listing(items=items, nameless=nameless)
             params["continue"] = token
-        return Listing(items=items, cut=True)
+        return Listing(items=items, cut=True, nameless=nameless)
 
     def log(
         self,
@@ -255,11 +266,24 @@ class KubernetesClient:
         return self._transport.stream(method, path, body=body, deadline=deadline)
 
 
-def _items(page: Any, source: str) -> list[dict[str, Any]]:
+def _items(page: Any, source: str) -> list[Any]:
     if not isinstance(page, dict) or not isinstance(page.get("items"), list):
         # A server writes an empty list of some kinds as null.
         if isinstance(page, dict) and "items" in page and page["items"] is None:
             return []
-        raise SourceError("the answer is not a Kubernetes list", source=source, hint="is it an API server?")
+        raise _no_list(source)
+    return list(page["items"])
+
+
+def _no_list(source: str) -> SourceError:
+    return SourceError("the answer is not a Kubernetes list", source=source, hint="is it an API server?")
+
+
+def _has_name(item: Any) -> bool:
+    meta = item.get("metadata") if isinstance(item, dict) else None
+    return isinstance(meta, dict) and isinstance(meta.get("name"), str) and bool(meta["name"])
+
+
+def _with_kind(page: dict[str, Any], items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     common = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind", "")).removesuffix("List")}
-    return [{**common, **item} for item in page["items"] if isinstance(item, dict)]
+    return [{**common, **item} for item in items]

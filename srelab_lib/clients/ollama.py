@@ -19,6 +19,7 @@ from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient
 from srelab_lib.clients.transport import Transport
 from srelab_lib.errors import ModelError, TooLargeError
+from srelab_lib.redact.urls import shown_url
 
 ANSWER_BYTES = 1024 * 1024
 """Bound on the whole stream: each token comes wrapped in about 120 bytes of JSON."""
@@ -48,7 +49,10 @@ class Streams(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatReply:
-    """A complete answer. `done_reason` is `stop`, or `length` when it was cut off at its bound."""
+    """A complete answer. `done_reason` is `stop`, or `length` when it was cut off at its bound.
+
+    A count is 0 and a reason empty where the server gave none, or something else.
+    """
 
     content: str
     done_reason: str
@@ -74,7 +78,7 @@ class OllamaClient:
     @classmethod
     def from_url(cls, url: str) -> OllamaClient:
         """A server that is reached directly."""
-        return cls(Transport(url, name=f"Ollama at {url}"))
+        return cls(Transport(url, name=f"Ollama at {shown_url(url)}"))
 
     @classmethod
     def through(cls, kubernetes: KubernetesClient, namespace: str, service: str, port: int | str) -> OllamaClient:
@@ -263,9 +267,10 @@ def _answer(lines: Iterator[dict[str, Any]], source: str) -> ChatReply:
         if isinstance(message, dict) and isinstance(message.get("content"), str):
             content.append(message["content"])
         if line.get("done") is True:
+            reason = line.get("done_reason")
             return ChatReply(
                 content="".join(content),
-                done_reason=str(line.get("done_reason") or ""),
+                done_reason=reason if isinstance(reason, str) else "",
                 prompt_tokens=_count(line.get("prompt_eval_count")),
                 output_tokens=_count(line.get("eval_count")),
             )

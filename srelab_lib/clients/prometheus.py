@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from srelab_lib.clients.deadline import Deadline
+from srelab_lib.clients.prometheus_answers import ShapeError, check_alerts, check_matrix, check_result, said
 from srelab_lib.clients.transport import MIB, Params, Transport
 from srelab_lib.errors import SourceError
 from srelab_lib.model import TimeWindow
+from srelab_lib.redact.urls import shown_url
 
 ANSWER_BYTES = 8 * MIB
+
+
+def _any_shape(_: dict[str, Any]) -> None:
+    """For answers of which no field is relied on."""
 
 
 class PrometheusClient:
@@ -21,7 +28,9 @@ class PrometheusClient:
     """
 
     def __init__(self, server: str | Transport) -> None:
-        self._transport = Transport(server, name=f"Prometheus {_host(server)}") if isinstance(server, str) else server
+        self._transport = (
+            Transport(server, name=f"Prometheus {shown_url(server)}") if isinstance(server, str) else server
+        )
         self._owned = isinstance(server, str)
         self.name = self._transport.name
 
@@ -31,8 +40,14 @@ class PrometheusClient:
             self._transport.close()
 
     def query(self, expr: str, time: datetime, *, deadline: Deadline) -> dict[str, Any]:
-        """An instant query: `{"resultType": ..., "result": [...]}`, as all answers here without the envelope."""
-        return self._data("query", {"query": expr, "time": f"{time.timestamp():.3f}"}, deadline)
+        """An instant query: `{"resultType": ..., "result": [...]}`, as all answers here without the envelope.
+
+        What the server says of the answer (that it is partial) is in `warnings`, where it says anything.
+
+        Raises:
+            SourceError: and its kinds; an answer of another shape than Prometheus' is one, as in all methods here.
+        """
+        return self._data("query", {"query": expr, "time": f"{time.timestamp():.3f}"}, deadline, check_result)
 
     def query_range(self, expr: str, window: TimeWindow, step_seconds: int, *, deadline: Deadline) -> dict[str, Any]:
         """A range query: a matrix with one sample at each step of the window, gaps left out."""
@@ -42,11 +57,11 @@ class PrometheusClient:
             "end": f"{window.end.timestamp():.3f}",
             "step": step_seconds,
         }
-        return self._data("query_range", params, deadline)
+        return self._data("query_range", params, deadline, check_matrix)
 
     def alerts(self, *, deadline: Deadline) -> dict[str, Any]:
         """`{"alerts": [...]}`: pending and firing, now; Prometheus keeps no past ones here."""
-        return self._data("alerts", None, deadline)
+        return self._data("alerts", None, deadline, check_alerts)
 
     def rules(self, *, deadline: Deadline) -> dict[str, Any]:
         """`{"groups": [...]}`: alerting and recording rules."""
@@ -56,25 +71,28 @@ class PrometheusClient:
         """`{"version": ..., ...}`: also the cheapest question whether it answers at all."""
         return self._data("status/buildinfo", None, deadline)
 
-    def _data(self, endpoint: str, params: Params, deadline: Deadline) -> dict[str, Any]:
-        data = self._envelope(endpoint, params, deadline)
+    def _data(
+        self, endpoint: str, params: Params, deadline: Deadline, check: Callable[[dict[str, Any]], None] = _any_shape
+    ) -> dict[str, Any]:
+        answer = self.envelope(endpoint, params, deadline=deadline)
+        data = answer.get("data")
         if not isinstance(data, dict):
-            raise self._strange(endpoint)
-        return data
+            raise self._strange(endpoint, "it has no data")
+        try:
+            check(data)
+        except ShapeError as error:
+            raise self._strange(endpoint, str(error)) from error
+        return data | ({"warnings": warnings} if (warnings := said(answer)) else {})
 
     def envelope(self, endpoint: str, params: Params = None, *, deadline: Deadline) -> dict[str, Any]:
         """The whole answer below /api/v1/, with `status` and `warnings`: what a recording keeps."""
         answer = self._transport.json(f"/api/v1/{endpoint}", params, deadline=deadline, max_bytes=ANSWER_BYTES)
         if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise self._strange(endpoint)
+            error = answer.get("error") if isinstance(answer, dict) else None
+            raise self._strange(endpoint, f"it is no success{f', {error}' if error else ''}"[:300])
         return answer
 
-    def _envelope(self, endpoint: str, params: Params, deadline: Deadline) -> Any:
-        return self.envelope(endpoint, params, deadline=deadline).get("data")
-
-    def _strange(self, endpoint: str) -> SourceError:
-        return SourceError("the answer is not Prometheus'", source=f"{self.name} {endpoint}", hint="see prometheus_url")
-
-
-def _host(url: str) -> str:
-    return url.split("://", 1)[-1].rpartition("@")[2].rstrip("/")
+    def _strange(self, endpoint: str, reason: str) -> SourceError:
+        return SourceError(
+            f"the answer is not Prometheus': {reason}", source=f"{self.name} {endpoint}", hint="see prometheus_url"
+        )

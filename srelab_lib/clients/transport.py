@@ -7,21 +7,23 @@ import re
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Timeout, make_headers
+from urllib3.util import Timeout
 
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.http_errors import api_error, translated
 from srelab_lib.errors import SourceError, TooLargeError
 from srelab_lib.redact import redact_json, redact_text
+from srelab_lib.redact.urls import shown_url
 
 MIB = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -81,10 +83,11 @@ class Transport:
     """Requests to one server under `base_url`.
 
     Args:
-        base_url: scheme, host, port and an optional path; credentials in it are sent as basic auth, never shown.
+        base_url: of the server, with an optional path. A user with a password is sent as basic auth and a query with
+            every request; neither is ever shown.
         pool: where connections come from (a cluster's with its certificates); a plain one when None.
         headers: called for each request: tokens expire and are renewed.
-        name: what errors call the server; the URL without credentials when empty.
+        name: what errors call the server; the URL as it is shown when empty.
         may_send: whether a request of this method and absolute path may be made at all; any when None.
     """
 
@@ -97,11 +100,10 @@ class Transport:
         name: str = "",
         may_send: Callable[[str, str], bool] | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        host = parts.netloc.rpartition("@")[2]
-        self.base_url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        self._server = urlsplit(base_url)
+        self.base_url = shown_url(base_url)
         self.name = name or self.base_url
-        self._basic = make_headers(basic_auth=parts.netloc.rpartition("@")[0]) if "@" in parts.netloc else {}
+        self._basic = _basic_auth(self._server.netloc.rpartition("@")[0])
         self._headers = headers
         self._may_send = may_send
         self._pool = pool or urllib3.PoolManager(maxsize=POOL_SIZE)
@@ -109,9 +111,8 @@ class Transport:
 
     def under(self, path: str, *, name: str) -> Transport:
         """The same server and credentials, every path below `path`."""
-        return Transport(
-            self.base_url + path, pool=self._pool, headers=self._headers, name=name, may_send=self._may_send
-        )
+        server = self._server._replace(path=self._server.path.rstrip("/") + path).geturl()
+        return Transport(server, pool=self._pool, headers=self._headers, name=name, may_send=self._may_send)
 
     def close(self) -> None:
         """Close the connections, also those of `under`."""
@@ -174,12 +175,13 @@ class Transport:
 
     def _open(self, method: str, path: str, params: Params, body: Any, deadline: Deadline) -> BaseHTTPResponse:
         source = f"{self.name} {path}"
-        if self._may_send and not self._may_send(method, urlsplit(self.base_url).path + path):
+        if self._may_send and not self._may_send(method, self._server.path.rstrip("/") + path):
             raise ValueError(f"{method} {path}: this client only reads")
         headers = {"Accept": "application/json, */*", **self._basic, **self._headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        url = self.base_url + path + ("?" + urlencode(_spelled(params)) if params else "")
+        query = "&".join(filter(None, [self._server.query, urlencode(_spelled(params))]))
+        url = self.base_url + path + ("?" + query if query else "")
         data = body if body is None or isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         for attempt in range(3):
             deadline.check(source)
@@ -235,6 +237,11 @@ def _error_body(response: BaseHTTPResponse, deadline: Deadline, source: str) -> 
 def readable(body: bytes) -> str:
     """Bytes as text: without terminal colours, redacted; what is no UTF-8 becomes U+FFFD."""
     return redact_text(_ANSI.sub("", body.decode(errors="replace")))
+
+
+def _basic_auth(credentials: str) -> dict[str, str]:
+    """The header for `user:password` of a URL, which is percent-encoded there."""
+    return {"Authorization": f"Basic {b64encode(unquote(credentials).encode()).decode()}"} if credentials else {}
 
 
 def _spelled(params: Params) -> dict[str, str]:

@@ -28,6 +28,10 @@ ATTEMPTS = 2
 BYTES_PER_TOKEN = 8
 """No vocabulary packs more of such text into a token: a prompt counted below that was cut before it was read."""
 
+_NOBODY_BEHIND = frozenset({502, 503, 504})
+"""What a proxy answers when no model server does."""
+
+_AGAIN = "run again, or with another model"
 REMINDER = "Answer again: one JSON object of the given schema, complete, at most three short claims."
 
 
@@ -127,7 +131,7 @@ def _read(reply: ChatReply, prompt: Prompt) -> _Answer:
     """The answer as values. That the server enforced the schema is not relied on.
 
     Raises:
-        ModelError: a cut prompt, a cut answer, or not the form that was asked for.
+        ModelError: a prompt or an answer that is cut, or may be, or not the form that was asked for.
     """
     _check_whole(reply, prompt)
     try:
@@ -145,8 +149,12 @@ def _read(reply: ChatReply, prompt: Prompt) -> _Answer:
 def _check_whole(reply: ChatReply, prompt: Prompt) -> None:
     if reply.done_reason == "length":
         raise ModelError("the answer was cut off at its bound")
+    if not reply.done_reason:
+        raise ModelError("the server does not say why the answer ended, so it may be cut off")
+    if not reply.prompt_tokens:
+        raise ModelError("the server does not say how many tokens of the prompt it read, so it may have cut it")
     size = sum(len(message["content"].encode()) for message in prompt.messages)
-    if reply.prompt_tokens >= CONTEXT_TOKENS or 0 < reply.prompt_tokens < size // BYTES_PER_TOKEN:
+    if reply.prompt_tokens >= CONTEXT_TOKENS or reply.prompt_tokens < size // BYTES_PER_TOKEN:
         raise ModelError(f"the server cut the prompt to {reply.prompt_tokens} tokens")
 
 
@@ -174,6 +182,8 @@ def _why_none(error: SrelabError, client: OllamaClient, model: str, deadline: De
             f"{model} did not answer within {deadline.seconds:.0f} s: run again with a larger model_deadline_seconds, "
             "or with a smaller model"
         )
+    if isinstance(error, ApiError) and error.status not in _NOBODY_BEHIND:
+        return f"{client.name} answers with HTTP {error.status}: {error.message}: {error.hint or _AGAIN}"
     if isinstance(error, UnreachableError | ApiError):
         return f"no model answers, {client.name}: {error.message}: run `{client.start_command}`"
-    return f"{model} gave nothing that can be used: {error.message}: run again, or with another model"
+    return f"{model} gave nothing that can be used: {error.message}: {_AGAIN}"

@@ -15,6 +15,7 @@ import pandas as pd
 
 from srelab_lib.errors import SrelabError
 from srelab_lib.redact import redact_text
+from srelab_lib.settings import given_folder
 
 Progress = Callable[[str], None]
 Status = Literal["already", "done", "holds", "failed", "warning", "interrupted"]
@@ -105,7 +106,7 @@ _SIGNS: dict[Status, str] = {
 def phase_folder(name: str, output_dir: str = "", *, now: datetime | None = None) -> Path:
     """Where a phase's files go: `output_dir` as given, or runs/<UTC>-<name>/ in the working copy."""
     if output_dir:
-        return Path(output_dir).absolute()
+        return given_folder(output_dir)
     return PROJECT / "runs" / f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from srelab_lib.reports.pages import (
     ACTION_HEADINGS,
+    MAX_MISSING,
     OUTCOMES,
+    deciding_first,
     diff_lines,
     nothing_carries,
     others,
@@ -128,8 +130,11 @@ def _unseen(body: Json) -> str:
     missing = [
         f"**{_inline(item['source'])}**: {_inline(item['reason'])}"
         + (f". Without it cannot be judged: {_inline(item['matters'])}" if item["matters"] else "")
-        for item in body["missing"]
+        + (" (this would decide)" if item["deciding"] else "")
+        for item in deciding_first(body)
     ]
+    if more := missing[MAX_MISSING:]:
+        missing[MAX_MISSING:] = [f"… {len(more)} more in report.json"]
     parts = ["## What was not seen", _list(missing) if missing else "Every source answered."]
     if body["dropped"]:
         parts += ["Left out for want of room:", _list(map(_inline, body["dropped"]))]

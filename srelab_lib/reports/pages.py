@@ -18,6 +18,7 @@ Json = dict[str, Any]
 OUTCOMES = {"fault": "a fault was found", "no_fault": "no fault was found", "inconclusive": "inconclusive"}
 ACTION_HEADINGS = (("fix", "The fix"), ("verify", "Then check that it worked"), ("inspect", "Where to look further"))
 MAX_DIFF_LINES = 120
+MAX_MISSING = 12
 
 
 class Picture(NamedTuple):
@@ -47,6 +48,8 @@ def html(body: Json, pictures: Mapping[str, Picture]) -> str:
             marks=marks(body),
             others=others(body),
             nothing_carries=nothing_carries(body),
+            missing=deciding_first(body),
+            max_missing=MAX_MISSING,
             diff=diff_lines(body),
             headings=ACTION_HEADINGS,
             run=run_lines(body),
@@ -65,6 +68,11 @@ def nothing_carries(body: Json) -> str:
     if body["verdict"]["outcome"] == "no_fault":
         return f"No evidence of a fault: {len(body['checked'])} checks ran and found nothing."
     return "There is no evidence that any check could use."
+
+
+def deciding_first(body: Json) -> list[Json]:
+    """What was not seen; a page shows MAX_MISSING of it at once."""
+    return sorted(body["missing"], key=lambda item: not item["deciding"])
 
 
 def diff_lines(body: Json) -> list[str]:

@@ -216,7 +216,17 @@ def _recorded_window(settings: Settings, incident: Incident) -> TimeWindow:
     if not settings.minutes and not settings.end:
         return incident.window
     minutes = -(-int(incident.window.seconds) // 60)
-    return _window(settings, minutes, incident.window.end)
+    window, covered = _window(settings, minutes, incident.window.end), incident.covered
+    if window.end <= covered.start or window.start >= covered.end:
+        raise SettingsError(
+            f"incident {incident.name!r} holds nothing of {_spelled(window)}",
+            hint=f"it covers {_spelled(covered)}; leave end and minutes empty for its own window",
+        )
+    return window
+
+
+def _spelled(window: TimeWindow) -> str:
+    return f"{window.start:%Y-%m-%dT%H:%M:%SZ} to {window.end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _recorded_namespace(settings: Settings, incident: Incident) -> str:

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from srelab_lib.clients.deadline import Deadline
 from srelab_lib.clients.kubernetes import KubernetesClient, Log
-from srelab_lib.errors import ApiError, SourceError
+from srelab_lib.errors import SourceError
 from srelab_lib.model import Missing, TimeWindow
 from srelab_lib.settings import parse_time
 from srelab_lib.signals.log_lines import HEAD_BYTES, ContainerLog
 from srelab_lib.signals.ownership import Owners, ref_of
+from srelab_lib.sources.unread_logs import MATTERS, LogPart, is_gone, some, unread
 
 Raw = dict[str, Any]
 
@@ -27,7 +28,6 @@ PREVIOUS_LINES = 600
 PREVIOUS_BYTES = 256 * 1024
 
 _STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-_MATTERS = "what programs said: errors, stack traces, why a container ended"
 _FINE = {"Completed", "ContainerCreating", "PodInitializing", ""}
 
 
@@ -39,23 +39,11 @@ class Logs:
     missing: tuple[Missing, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
-    """One request for a part of a container's log."""
-
-    namespace: str
-    pod: str
-    container: str
-    part: str
-    """`head`, `window` or `previous`."""
-
-
 @dataclass(kw_only=True, slots=True)
 class _Answers:
-    texts: dict[_Part, str] = field(default_factory=dict)
+    texts: dict[LogPart, str] = field(default_factory=dict)
     cut: list[str] = field(default_factory=list)
-    failed: dict[str, list[str]] = field(default_factory=dict)
-    """Names of containers by the reason of the failure."""
+    failed: dict[LogPart, SourceError] = field(default_factory=dict)
 
 
 def read_logs(
@@ -80,12 +68,13 @@ def read_logs(
         running = {pool.submit(_read, kubernetes, part, window, deadline): part for part in asked}
         for future in as_completed(running):
             _take(answers, running[future], future.result())
-    progress(f"logs: {len(chosen)} of {len(containers)} containers")
-    missing = list(_failures(answers, len(asked)))
+    gone = {part.name for part, error in answers.failed.items() if is_gone(error) and part.part != "previous"}
+    progress(f"logs: {len(chosen)} of {len(containers)} containers" + (f", {len(gone)} of them gone" if gone else ""))
+    missing = [*_cut(answers), *unread(asked, answers.failed)]
     if len(chosen) < len(containers):
         left_out = sorted({parts[0].pod for parts in containers[MAX_CONTAINERS:]})
-        reason = f"{len(containers) - len(chosen)} containers were not read, those of pods {_some(left_out)}"
-        missing.append(Missing(source="logs", reason=reason, matters=_MATTERS))
+        reason = f"{len(containers) - len(chosen)} containers were not read, those of pods {some(left_out)}"
+        missing.append(Missing(source="logs", reason=reason, matters=MATTERS))
     return Logs(logs=tuple(_joined(answers.texts, window, until)), missing=tuple(missing))
 
 
@@ -107,7 +96,7 @@ def _is_troubled(pod: Raw) -> bool:
     if status.get("phase") in {"Failed", "Unknown"}:
         return True
     return any(
-        item.get("restartCount", 0) > 0 or (not item.get("ready") and _reason(item) not in _FINE)
+        (item.get("restartCount") or 0) > 0 or (not item.get("ready") and _reason(item) not in _FINE)
         for item in _statuses(pod)
     )
 
@@ -122,13 +111,14 @@ def _statuses(pod: Raw) -> Iterator[Raw]:
         yield from (pod.get("status") or {}).get(name) or ()
 
 
-def _parts(pod: Raw, window: TimeWindow) -> Iterator[list[_Part]]:
+def _parts(pod: Raw, window: TimeWindow) -> Iterator[list[LogPart]]:
     """For each container that ever ran, what to ask for."""
     meta = pod["metadata"]
     for status in _statuses(pod):
         state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
-        current = state.get("running") or state.get("terminated")
-        kinds = []
+        running = state.get("running")
+        current = running or state.get("terminated")
+        kinds: list[Literal["head", "window", "previous"]] = []
         # While it waits for a restart, the server gives the previous container's log as the current one.
         if current:
             began = current.get("startedAt")
@@ -138,12 +128,18 @@ def _parts(pod: Raw, window: TimeWindow) -> Iterator[list[_Part]]:
             kinds.append("previous")
         if kinds:
             yield [
-                _Part(namespace=meta["namespace"], pod=meta["name"], container=status["name"], part=kind)
+                LogPart(
+                    namespace=meta["namespace"],
+                    pod=meta["name"],
+                    container=status["name"],
+                    part=kind,
+                    runs=bool(running) and kind != "previous",
+                )
                 for kind in kinds
             ]
 
 
-def _read(kubernetes: KubernetesClient, part: _Part, window: TimeWindow, deadline: Deadline) -> Log | SourceError:
+def _read(kubernetes: KubernetesClient, part: LogPart, window: TimeWindow, deadline: Deadline) -> Log | SourceError:
     where = (part.namespace, part.pod, part.container)
     try:
         if part.part == "head":
@@ -186,31 +182,22 @@ def whole_lines(text: str) -> str:
     return text[: text.rfind("\n") + 1]
 
 
-def _take(answers: _Answers, part: _Part, answer: Log | SourceError) -> None:
-    name = f"{part.pod}/{part.container}" + (" (previous)" if part.part == "previous" else "")
+def _take(answers: _Answers, part: LogPart, answer: Log | SourceError) -> None:
     if isinstance(answer, Log):
         answers.texts[part] = answer.text
         if answer.cut and part.part != "head":
-            answers.cut.append(name)
-    elif not _is_gone(answer):
-        answers.failed.setdefault(answer.message, []).append(name)
+            answers.cut.append(part.name)
+    else:
+        answers.failed[part] = answer
 
 
-def _is_gone(error: SourceError) -> bool:
-    """The pod was deleted meanwhile, or the runtime has removed the old container: nothing that was there to read."""
-    return isinstance(error, ApiError) and error.status in {400, 404}
-
-
-def _failures(answers: _Answers, asked: int) -> Iterator[Missing]:
+def _cut(answers: _Answers) -> Iterator[Missing]:
     if answers.cut:
-        reason = f"cut to how they began and the newest lines: {_some(sorted(answers.cut))}"
+        reason = f"cut to how they began and the newest lines: {some(sorted(answers.cut))}"
         yield Missing(source="logs", reason=reason, matters="when a message was first seen")
-    nothing = asked > 0 and not answers.texts
-    for reason, names in sorted(answers.failed.items()):
-        yield Missing(source=f"logs of {_some(sorted(names))}", reason=reason, matters=_MATTERS, deciding=nothing)
 
 
-def _joined(texts: dict[_Part, str], window: TimeWindow, until: datetime | None) -> Iterator[ContainerLog]:
+def _joined(texts: dict[LogPart, str], window: TimeWindow, until: datetime | None) -> Iterator[ContainerLog]:
     """One log for each container: how it began, up to the window, and then the window."""
     current: dict[tuple[str, str, str], str] = {}
     for part, text in sorted(texts.items(), key=lambda item: (item[0].pod, item[0].container, item[0].part)):
@@ -236,8 +223,3 @@ def _before(text: str, end: datetime | None) -> str:
     limit = f"{end:%Y-%m-%dT%H:%M:%S}"
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if line.endswith("\n") and line[: len(limit)] < limit)
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -82,6 +82,11 @@ class Incident:
     prometheus: tuple[str, str, str] | None = None
 
     @property
+    def covered(self) -> TimeWindow:
+        """What metrics and logs were recorded of: the window, and what widening it adds."""
+        return self.window.widened()
+
+    @property
     def namespace(self) -> str:
         """The one under analysis."""
         return self.namespaces[0]

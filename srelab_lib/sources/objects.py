@@ -104,7 +104,9 @@ def _narrower(kubernetes: KubernetesClient, resource: Resource, deadline: Deadli
 
 def _missing(resource: Resource, answer: Answer) -> Missing | None:
     if isinstance(answer, Listing):
-        reason = f"cut after the first {len(answer.items)}" if answer.cut else ""
+        cut = f"cut after the first {len(answer.items)}" if answer.cut else ""
+        nameless = f"without {answer.nameless} of its items, which have no name" if answer.nameless else ""
+        reason = ", ".join(filter(None, [cut, nameless]))
     elif isinstance(answer, ApiError) and answer.status == 404:
         reason = ""  # the server does not serve this kind, so there are none of it
     else:

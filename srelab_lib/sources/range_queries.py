@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,10 +28,11 @@ _SCRAPES = "up[5m]"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metrics:
-    """By signal, the `data` of its range query; and the queries that failed."""
+    """By signal, the `data` of its range query; the queries that failed; and what the server said of its answers."""
 
     payloads: dict[str, Raw] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
+    warnings: tuple[Missing, ...] = ()
 
     @property
     def series(self) -> int:
@@ -47,7 +48,7 @@ def rate_seconds(prometheus: PrometheusClient, window: TimeWindow) -> int:
     try:
         targets = prometheus.query(_SCRAPES, window.end, deadline=Deadline(QUERY_SECONDS))["result"]
         times = [[float(sample[0]) for sample in target["values"]] for target in targets]
-    except (SourceError, LookupError, TypeError, ValueError):
+    except (SourceError, LookupError):
         return DEFAULT_RATE_SECONDS
     # By target the usual gap: where Prometheus is starved it misses scrapes, and a mean would grow with them.
     intervals = [median(later - earlier for earlier, later in pairwise(series)) for series in times if len(series) > 1]
@@ -79,9 +80,23 @@ def read_metrics(
         answers = dict(zip(CATALOGUE, pool.map(ask, CATALOGUE), strict=True))
     payloads = {query.signal: data for query, data in answers.items() if isinstance(data, dict)}
     failed = [(query, error) for query, error in answers.items() if isinstance(error, SourceError)]
-    metrics = Metrics(payloads=payloads, missing=tuple(_failures(failed)))
+    metrics = Metrics(payloads=payloads, missing=tuple(_failures(failed)), warnings=tuple(_warned(payloads)))
     progress(f"metrics: {metrics.series} series of {len(payloads)} signals")
     return metrics
+
+
+def _warned(payloads: Mapping[str, Raw]) -> list[Missing]:
+    """One for each text with which the server qualifies answers that it gave."""
+    titles: dict[str, list[str]] = {}
+    for query in CATALOGUE:
+        for text in payloads.get(query.signal, {}).get("warnings", ()):
+            titles.setdefault(text, []).append(query.title)
+    return [warned("Prometheus", text, ", ".join(names)) for text, names in titles.items()]
+
+
+def warned(source: str, text: str, matters: str) -> Missing:
+    """What a server said of an answer that it gave all the same."""
+    return Missing(source=source, reason=f"it answers and warns: {text[:300]}", matters=matters)
 
 
 def _failures(failed: list[tuple[Query, SourceError]]) -> list[Missing]:

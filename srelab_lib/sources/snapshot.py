@@ -33,7 +33,7 @@ from srelab_lib.sources.container_logs import read_logs
 from srelab_lib.sources.gitops import deployments, no_repository
 from srelab_lib.sources.objects import Objects, RawByKind, read_objects
 from srelab_lib.sources.own_job import is_own_series
-from srelab_lib.sources.range_queries import rate_seconds, read_metrics
+from srelab_lib.sources.range_queries import rate_seconds, read_metrics, warned
 
 Progress = Callable[[str], None]
 Tables = dict[str, pd.DataFrame]
@@ -125,7 +125,7 @@ def _metrics(
     if metrics.empty and not missing:
         reason = f"it has no sample of namespace {connection.namespace} in this window"
         missing = (Missing(source="Prometheus", reason=reason, matters="load, latency, errors and memory over time"),)
-    return {"metrics": metrics, "onsets": onsets_table(metrics, window)}, missing
+    return {"metrics": metrics, "onsets": onsets_table(metrics, window)}, (*missing, *read.warnings)
 
 
 def _of_others(data: dict[str, Any]) -> dict[str, Any]:
@@ -158,14 +158,14 @@ def _alerts(connection: Connection, owned: Owners) -> tuple[pd.DataFrame, tuple[
         data = connection.prometheus.alerts(deadline=Deadline(ALERTS_SECONDS))
     except SourceError as error:
         return frame("alerts"), (Missing(source="alerts", reason=error.message, matters="what fires now"),)
-    listed: list[dict[str, Any]] = data.get("alerts") or []
-    concerned = [alert for alert in listed if _concerns(alert, connection.namespace)]
-    return alerts_table(concerned, owned), ()
+    concerned = [alert for alert in data["alerts"] or () if _concerns(alert, connection.namespace)]
+    missing = tuple(warned("alerts", text, "what fires now") for text in data.get("warnings", ()))
+    return alerts_table(concerned, owned), missing
 
 
 def _concerns(alert: dict[str, Any], namespace: str) -> bool:
     """An alert of this namespace, or of none: a node's, the cluster's; none about the analysis' own Job."""
-    labels: dict[str, str] = alert.get("labels") or {}
+    labels: dict[str, str] = alert["labels"]
     return labels.get("namespace", namespace) == namespace and not is_own_series(labels)
 
 
