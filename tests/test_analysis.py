@@ -121,6 +121,11 @@ def test_what_a_server_does_not_say_of_its_answer_is_told(told: str, last: dict[
     assert f"the server does not say {told}" in analysis.unavailable
 
 
+def test_a_count_that_a_server_leaves_out_is_no_sign_of_a_cut() -> None:
+    analysis, _ = explained(chat_lines('{"choice":"C1","claims":[]}', prompt_tokens=None))
+    assert (analysis.unavailable, analysis.choice) == ("", "C1")
+
+
 def test_a_server_that_fails_is_told_as_one_that_answers() -> None:
     body = b'{"error":"llama runner process has terminated: signal: killed"}'
     with scripted({"status": 500, "body": body.decode()}) as server:

@@ -51,7 +51,8 @@ class Streams(Protocol):
 class ChatReply:
     """A complete answer. `done_reason` is `stop`, or `length` when it was cut off at its bound.
 
-    A count is 0 and a reason empty where the server gave none, or something else.
+    A count is 0 where the server gave none, as older ones do of a prompt that they still had, and -1 where it gave
+    something else. A reason is empty in both cases.
     """
 
     content: str
@@ -278,7 +279,9 @@ def _answer(lines: Iterator[dict[str, Any]], source: str) -> ChatReply:
 
 
 def _count(value: Any) -> int:
-    return value if type(value) is int and value >= 0 else 0
+    if value is None:
+        return 0
+    return value if type(value) is int and value >= 0 else -1
 
 
 def _progress(step: Any) -> str:

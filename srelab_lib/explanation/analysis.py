@@ -151,10 +151,10 @@ def _check_whole(reply: ChatReply, prompt: Prompt) -> None:
         raise ModelError("the answer was cut off at its bound")
     if not reply.done_reason:
         raise ModelError("the server does not say why the answer ended, so it may be cut off")
-    if not reply.prompt_tokens:
+    if reply.prompt_tokens < 0:
         raise ModelError("the server does not say how many tokens of the prompt it read, so it may have cut it")
     size = sum(len(message["content"].encode()) for message in prompt.messages)
-    if reply.prompt_tokens >= CONTEXT_TOKENS or reply.prompt_tokens < size // BYTES_PER_TOKEN:
+    if reply.prompt_tokens >= CONTEXT_TOKENS or 0 < reply.prompt_tokens < size // BYTES_PER_TOKEN:
         raise ModelError(f"the server cut the prompt to {reply.prompt_tokens} tokens")
 
 
