@@ -53,6 +53,13 @@ SECRETS = [
     '["redis-cli", "--pass", "hunter2"]',
     "mongosh -u admin -p hunter2",
     "sshpass -p hunter2 ssh x",
+    "curl -sSu 'bob:a,hunter2' http://x",
+    "mysql -uroot -p'a,hunter2 b' db",
+    "command:\n- mysqladmin\nargs:\n- -uroot\n- -phunter2\n- ping\n",
+    "-        - -uroot\n-        - -phunter2\n+        - -phunter2x\n         image: mysql:8\n",
+    "  - --password\n-  - hunter2\n+  - hunter2x\n",
+    "+  - redis-cli\n+  - -a\n+  - \"hunter2 x\"\n",
+    "command: [mysqladmin]\nargs: [ping, -phunter2]",
     "docker login -u admin -p hunter2 x",
     "got header bearer hunter2hunter2",
     "postgres://u:hunter2@db:5432/x",
@@ -136,6 +143,7 @@ ORDINARY = [
     "KeyError: 'DB_PASSWORD'",
     "DB_PASSWORD: not set",
     "--token flag is required",
+    "mysql -port 3306 -pid /x",
     "Password: ",
     "password=${DB_PASSWORD} password: $(cat x) password={{ .Values.password }}",
     "SECRET_NAME=db PASSWORD_FILE=/run/secrets/x PWD=/app",
@@ -152,6 +160,53 @@ def test_secret_goes(text: str) -> None:
     assert SECRET not in clean
     assert "<secret:" in clean
     assert redact_text(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["mysql", "-uroot", "-phunter2", "db"],
+        ["mysqladmin", "ping", "-phunter2, with a blank"],
+        ["redis-cli", "-a", "hunter2", "ping"],
+        ["curl", "-u", "bob:hunter2", "http://x"],
+        ["curl", "--user=bob:hunter2"],
+        ["sshpass", "-phunter2", "ssh", "x"],
+        ["app", "--password", "hunter2"],
+        ["app", "--password=a;hunter2"],
+        ["sh", "-c", "exec mysqld & mysqladmin -phunter2 ping"],
+        ["--port", 80, "--password", "hunter2"],
+    ],
+)
+def test_a_list_of_words_is_a_command_line(words: list[Any]) -> None:
+    probe = {"livenessProbe": {"exec": {"command": words}}, "lifecycle": {"preStop": {"exec": {"command": words}}}}
+    split = {"image": "app:1", "command": words[:1], "args": words[1:]}
+    for value in (words, probe, split):
+        clean = redact_json(value)
+        assert SECRET not in json.dumps(clean)
+        assert redact_json(clean) == clean
+    assert [type(word) for word in redact_json(words)] == [type(word) for word in words]
+
+
+def test_arguments_alone_are_judged_by_the_image() -> None:
+    container = {"image": "mariadb:11", "args": ["-uroot", "-phunter2"]}
+    assert redact_json(container)["args"][1].startswith("-p<secret:")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["psql", "-p", "5432"],
+        ["mysql", "-port", "3306", "-pid-file=/x"],
+        ["python", "-u", "/srv/x.py", "-path", "/x"],
+        ["app", "--password", "--port", "80"],
+        ["app", "--password-file", "/run/secrets/x", "--token-ttl=5m", "--auth-mode=basic"],
+        ["mysql", "-p"],
+        ["curl", "-u"],
+    ],
+)
+def test_ordinary_words_stay(words: list[str]) -> None:
+    assert redact_json(words) == words
+    assert redact_text("".join(f"- {word}\n" for word in words)) == "".join(f"- {word}\n" for word in words)
 
 
 @pytest.mark.parametrize("secret", BY_SHAPE)
@@ -179,6 +234,35 @@ def test_the_same_secret_has_the_same_placeholder() -> None:
 def test_a_log_keeps_the_lines_between_the_lines_of_a_key() -> None:
     text = KEY.replace("\nBBBB", "\nGET /healthz 200 in 3 ms\nBBBB")
     assert "GET /healthz 200 in 3 ms" in redact_text(text)
+
+
+LEVELS = "INFO {}", "I0101 00:00:00.100000       1 main.go:10] {}", "[app] {} ", "> {}", "    | {}"
+QUOTED = '{{"level":"error","msg":"{}","at":1}}', '  "{}",', "'{}\\n' +", '"{}\\n"', "key {}\r"
+
+
+@pytest.mark.parametrize("around", [*LEVELS, *QUOTED])
+@pytest.mark.parametrize("clock", ["", "2026-01-01T00:00:0{}.123456789Z "])
+@pytest.mark.parametrize("cut", ["whole", "no end", "no begin"])
+def test_a_key_over_lines_with_something_around_each(around: str, clock: str, cut: str) -> None:
+    parts = [*KEY.split("\n")[:2], "GET /healthz 200 in 3 ms", *KEY.split("\n")[2:]]
+    parts = {"whole": parts, "no end": parts[:-1], "no begin": parts[1:2] + parts[3:]}[cut]
+    lines = [clock.format(at) + around.format(part) for at, part in enumerate(parts)]
+    text = "\n".join([*lines, around.format("GET /after 200 in 3 ms")])
+    clean = redact_text(text)
+    assert SECRET not in clean
+    assert [len(line.split("GET")) for line in clean.split("\n")] == [len(x.split("GET")) for x in text.split("\n")]
+    assert clean.endswith(around.format("GET /after 200 in 3 ms"))
+    assert redact_text(clean) == clean
+
+
+def test_a_key_as_a_list_of_its_lines() -> None:
+    assert SECRET not in json.dumps(redact_json({"pem": KEY.split("\n")}))
+
+
+def test_a_key_under_a_prefix_that_changes() -> None:
+    line = "abcdefghijkLMNOPQRSTUVWXYZ0123456789+/" * 2
+    text = f"a1 {KEY.splitlines()[0]}\nb2 {line}64==\nc3 {KEY.splitlines()[-1]}"
+    assert line[:64] not in redact_text(text)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +445,8 @@ HOSTILE = {
     "jwt": "eyJaaaaaaaaaa.",
     "block": "secret: |\n  x\n",
     "tags": "<password>",
+    "items": "- -p\n",
+    "mysql items": "- mysql\n- -px\n",
 }
 
 

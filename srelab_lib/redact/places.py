@@ -20,7 +20,7 @@ _MAX_KEY = 100
 _QUOTE_BEFORE = re.compile(r"(?<!\\)\\{0,15}[\"'`]\Z")
 # After the name: its closing quote or bracket, then = == => := : or, of an XML element, >
 _SEPARATOR = re.compile(r"(?P<quote>\\{0,15}[\"'`])?\]?(?P<sep>[ \t]{0,20}(?:={1,3}>?|:=|:)[ \t]*|>)")
-_OPTION = re.compile(r"[ \t]+|\\{0,15}[\"'],[ \t]*(?=\\*[\"'])|[\"']?[ \t]*\n[ \t+-]*- +")
+_OPTION = re.compile(r"[ \t]+|\\{0,15}[\"'],[ \t]*(?=\\*[\"'])")
 _OPENING = re.compile(r"(?P<escape>\\{0,15})(?P<quote>[\"'`])")
 _NEXT_ITEM = re.compile(r"[ \t,]*+(?P<escape>\\{0,15})(?P<quote>[\"'])")
 _STOPS = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}

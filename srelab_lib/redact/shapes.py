@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from srelab_lib.redact.commands import conceal_commands
+from srelab_lib.redact.private_keys import conceal_private_keys
 from srelab_lib.redact.words import conceal, placeholder
 
 # A literal that must occur, and what begins there. A letter before it would make it the middle of a word.
@@ -59,21 +61,6 @@ _IN_URL = re.compile(
 _AFTER_AT = re.compile(r"@(?:(?:tcp|udp|unix)\(|[\w.-]{1,253}:\d{2,5}(?!\w))")
 _BEFORE_AT = re.compile(r"(?<![\w./@:-])[\w.-]{1,64}:(?P<password>[^\s:/@\"'`<>]{1,128})\Z")
 _BEFORE_AT_BYTES = 200
-# Options of commands, also as items of a list. `-P` is a port, and `-p` alone has mysql ask.
-_COMMAND_BYTES = 400
-_ITEM = r"(?:[ =]|\\?[\"'],\s{0,40}|\\?[\"'])"
-_OPTIONS = tuple(
-    (command, re.compile(rf"(?<=[\s\"'])(?:{option})(?P<password>[^\s\"'<\\,]{{1,256}})"))
-    for command, option in (
-        ("curl", rf"(?:-u|--user){_ITEM}{{1,3}}[^\s:\"']{{1,64}}:"),
-        ("mysql", r"-p[\"']?(?=\S)"),
-        ("mariadb", r"-p[\"']?(?=\S)"),
-        ("redis-cli", rf"(?:-a|--pass){_ITEM}{{1,3}}"),
-        ("mongo", rf"-p{_ITEM}{{1,3}}"),
-        ("sshpass", rf"-p{_ITEM}{{0,3}}"),
-        ("login", rf"-p{_ITEM}{{1,3}}"),
-    )
-)
 
 # Words before a secret that no separator follows: HTTP, SQL, .netrc, redis.conf. Looked for only where the word occurs.
 _LOOSE = tuple(
@@ -94,15 +81,13 @@ _RANDOM = re.compile(r"[a-z][A-Z]|\d|==?\Z(?<![a-z_]=)")
 def conceal_shapes(text: str) -> str:
     """The text with every secret that has the shape of one replaced."""
     if "PRIVATE KEY" in text:
-        text = _private_keys(text)
+        text = conceal_private_keys(text)
     for literal, pattern in _SHAPES:
         if literal in text:
             text = pattern.sub(_whole, text)
     if "@" in text:
         text = _logins(_IN_URL.sub(_in_url, text))
-    for command, pattern in _OPTIONS:
-        if command in text:
-            text = _options(command, pattern, text)
+    text = conceal_commands(text)
     low = text.lower()
     for word, pattern in _LOOSE:
         if word in low:
@@ -118,18 +103,6 @@ def _in_url(match: re.Match[str]) -> str:
     return f"://{match['user'] or ''}{conceal(match['password'] or match['token'])}@"
 
 
-def _options(command: str, pattern: re.Pattern[str], text: str) -> str:
-    """The passwords of a command's options, which stand behind it in its line."""
-    parts: list[str] = []
-    done = 0
-    for option in pattern.finditer(text):
-        line = text.rfind("\n", 0, option.start()) + 1
-        if command in text[max(line, option.start() - _COMMAND_BYTES) : option.start()]:
-            parts += [text[done : option.start("password")], conceal(option["password"])]
-            done = option.end()
-    return "".join([*parts, text[done:]])
-
-
 def _logins(text: str) -> str:
     parts: list[str] = []
     done = 0
@@ -139,55 +112,6 @@ def _logins(text: str) -> str:
             parts += [text[done : login.start("password")], conceal(login["password"])]
             done = at.start()
     return "".join([*parts, text[done:]])
-
-
-_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-_KEY_IN_LINE = re.compile(rf"({_BEGIN})((?:(?!-----)[^\n])*+)(?={_END})")
-_KEY_BEGINS = re.compile(rf"{_BEGIN}(?!<secret:)(?!.*{_END})")
-_KEY_STARTS, _KEY_ENDS = re.compile(_BEGIN), re.compile(_END)
-# What may stand before a line of key material: a log's timestamp, a diff's sign, indentation.
-_LINE_START = re.compile(r"(?:\d{4}-\d\d-\d\dT\S{8,24} )?[ \t]*[+-]?[ \t]*")
-_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{1,80}\r?(?=\n|\Z|-----)")
-_MAX_KEY_LINES = 200
-
-
-def _private_keys(text: str) -> str:
-    """Every PEM private key, line by line, so that a log keeps its timestamps; also one whose begin or end was cut."""
-    lines = _KEY_IN_LINE.sub(lambda match: match[1] + conceal(match[2]), text).split("\n")
-    left = 0
-    for index, line in enumerate(lines):
-        begins, ends = _KEY_BEGINS.search(line), _KEY_ENDS.search(line)
-        if left:
-            lines[index] = _key_line(line)
-            left = 0 if ends else left - 1
-        elif ends and not _KEY_STARTS.search(line, 0, ends.start()):
-            _headless_key(lines, index)
-        if begins:
-            left = _MAX_KEY_LINES
-            rest = line[begins.end() :]
-            lines[index] = lines[index].removesuffix(rest) + conceal(rest)
-    return "\n".join(lines)
-
-
-def _key_line(line: str) -> str:
-    """A line inside a key: other lines may be mixed in between, and stay."""
-    start = len(_line_start(line))
-    body = _KEY_LINE.match(line, start)
-    return line[:start] + conceal(body[0]) + line[body.end() :] if body else line
-
-
-def _line_start(line: str) -> str:
-    head = _LINE_START.match(line)
-    return head[0] if head else ""
-
-
-def _headless_key(lines: list[str], index: int) -> None:
-    lines[index] = _key_line(lines[index])
-    for earlier in range(index - 1, max(-1, index - _MAX_KEY_LINES), -1):
-        if not _KEY_LINE.fullmatch(lines[earlier], len(_line_start(lines[earlier]))):
-            return
-        lines[earlier] = _key_line(lines[earlier])
 
 
 def _loose(match: re.Match[str]) -> str:
