@@ -105,6 +105,11 @@ BY_SHAPE = [
     "npm_" + "a1B2" * 9,
     "hvs." + "a1B2" * 9,
     "$2b$12$" + "a" * 53,
+    "sk-" + "0123456789abcdef" * 2,
+    "sk-or-v1-" + "0123456789abcdef" * 4,
+    "xapp-1-" + "A0123456789-1234567890123-" + "0a" * 32,
+    "pypi-" + "AgEIcHlwaS5vcmcCJGE1ZTc4",
+    "glrt-" + "a1b2c3d4e5f6a7b8c9d0",
 ]
 
 ORDINARY = [
@@ -126,6 +131,10 @@ ORDINARY = [
     "nginx:1.22@sha256:" + "a1" * 32,
     "docker-pullable://nginx-longer-name-than-that@sha256:" + "a1" * 32,
     "commit 3f2a9c1d2e4b5a6c7d8e9f0a1b2c3d4e5f6a7b8c",
+    "pod sk-checkout-api-europe-7d9f8b6c5-x2x7k of sk-checkout-api-europe-7d9f8b6c5",
+    'pods "xapp-frontend-0" not found, xapp-frontend.shop.svc:8080',
+    "job pypi-mirror-europe-29312345-x2x7k and pypi-mirror-europe-backup/pypi-mirror-europe",
+    "glagent-frontend-service-v2 restarted",
     "uid 6f1c7f0e-30a1-4c7e-9a57-0d2b1d8f5a11 of web-7d9f8b6c5-x2x7k",
     "failed to get token: cannot connect to host",
     "token: oauth2: cannot fetch token: 401",

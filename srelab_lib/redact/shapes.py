@@ -11,26 +11,29 @@ from srelab_lib.redact.commands import conceal_commands
 from srelab_lib.redact.private_keys import conceal_private_keys
 from srelab_lib.redact.words import conceal, placeholder
 
+# Not behind `sk-` in `sk-checkout-api-7d9f8b6c5-x2x7k`: lower-case words and a controller's hash are an object's name.
+_PART = r"(?:[a-z]{1,20}\d{0,3}|[a-z0-9]{1,10})(?![A-Za-z0-9_])"
+_NO_NAME = rf"(?!{_PART}(?:-{_PART})*+(?![\w-]))"
 # A literal that must occur, and what begins there. A letter before it would make it the middle of a word.
 _SHAPES = tuple(
-    (literal, re.compile(pattern.replace("^", rf"(?<![A-Za-z0-9/+]{re.escape(literal)})")))
+    (literal, re.compile(pattern.replace("~", _NO_NAME).replace("^", rf"(?<![A-Za-z0-9/+]{re.escape(literal)})")))
     for literal, pattern in (
         ("eyJ", r"eyJ^[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),  # JWT, also one whose signature was cut off
         ("AKIA", r"AKIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
         ("ASIA", r"ASIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
         ("github_pat_", r"github_pat_^\w{20,}"),
         ("xox", r"xox^[a-z]-[\w-]{10,}"),
-        ("xapp-", r"xapp-^[\w-]{10,}"),
+        ("xapp-", r"xapp-^~[\w-]{10,}"),
         ("hooks.slack.com/services/", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}"),
         ("k_live_", r"[rsp]k_(?:live)_\w{10,}"),
         ("k_test_", r"[rsp]k_(?:test)_\w{10,}"),
         ("whsec_", r"whsec_^\w{16,}"),
-        ("sk-", r"sk-^[\w-]{20,}"),
+        ("sk-", r"sk-^~[\w-]{20,}"),
         ("AIza", r"AIza^[\w-]{30,}"),
         ("ya29.", r"ya29\.^[\w-]{20,}"),
         ("GOCSPX-", r"GOCSPX-^[\w-]{16,}"),
         ("npm_", r"npm_^[A-Za-z0-9]{30,}"),
-        ("pypi-", r"pypi-^[\w-]{24,}"),
+        ("pypi-", r"pypi-^~[\w-]{24,}"),
         ("hf_", r"hf_^[A-Za-z0-9]{24,}"),
         ("hvs.", r"hvs\.^[\w-]{20,}"),
         ("hvb.", r"hvb\.^[\w-]{20,}"),
@@ -45,7 +48,7 @@ _SHAPES = tuple(
         ("X-Amz-Credential=", r"(?<=X-Amz-Credential=)[\w%/+=.-]{16,}"),
         *((f"gh{kind}_", rf"gh{kind}_^[A-Za-z0-9]{{20,}}") for kind in "oprsu"),
         *(
-            (f"gl{kind}-", rf"gl{kind}-^[\w.-]{{16,}}")
+            (f"gl{kind}-", rf"gl{kind}-^~[\w.-]{{16,}}")
             for kind in ("pat", "dt", "ptt", "rt", "ft", "cbt", "agent", "soat")
         ),
         *((f"shp{kind}_", rf"shp{kind}_^[0-9a-fA-F]{{24,}}") for kind in ("at", "ca", "pa", "ss")),
