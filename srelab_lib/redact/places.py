@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from srelab_lib.redact.words import PLACEHOLDER, conceal, is_count, is_no_secret, is_reference, is_secret_key, words_of
 
 # What the name of a secret may hold, in lower case: see words.py.
-_KEYWORDS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "jwt", "bearer", "otp", "netrc",
+_KEYWORDS = ("pass", "pw", "sessionid", "sessid", "connect.sid",
+             "secret", "token", "key", "cred", "auth", "cookie", "jwt", "bearer", "otp", "netrc",
              "mnemonic", "dockercfg", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa")  # fmt: skip
 _KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _KEY_REST = re.compile(r"[A-Za-z0-9_.-]*+")
@@ -31,6 +32,14 @@ _ELEMENT_VALUE = re.compile(r"<secret:[0-9a-f]{4}>|[^<\n]*+")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+")
 # What stands for a value and is none: a call, a shell's or a template's expression.
 _CODE = re.compile(r"[A-Za-z_][\w.]*+[(\[]|\$\([^)\n]{0,200}\)(?=\s|\Z)|\{\{[^}\n]{0,200}\}\}(?=\s|\Z)")
+# What holds a value as it is printed: Some("hunter2") of Rust, SecretStr('hunter2').
+_WRAPPED = re.compile(r"(?:(?:Some|Just|Ok|Optional|String|Secret\w{0,20}|Sensitive\w{0,20})\(){1,4}(?=\\{0,15}[\"'])")
+# "the password is hunter2", and not "is required": what mixes letters and digits.
+_SAID = re.compile(r"[ \t]+(?:is|was):?[ \t]+[\"'`]?(?P<secret>[^\s\"'`<]{5,200}[^\s\"'`<.,;:!?)])")
+_RANDOM = re.compile(r"[a-z][A-Z]|\d")
+_TUPLE = re.compile(r"\\{0,15}[\"'],[ \t]*b?(?=\\{0,15}[\"'])")
+# What follows a `;` or `&` and begins no other setting.
+_GOES_ON = re.compile(r"(?:[;&](?![\w.-]{0,64}=|amp;|quot;|#)[^\s\"'`&;\\]++)++")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\r?\n|\Z)")
 _LEAD = re.compile(r"[ \t+-]*+")
 
@@ -121,7 +130,10 @@ def _value_spans(text: str, start: int, end: int, key: str) -> list[Span]:
     quote = before[0] if before else None
     separator = _SEPARATOR.match(text, end)
     if separator is None:
-        return _option_span(text, start, end)
+        said = _SAID.match(text, end)
+        if said and _RANDOM.search(said["secret"]):
+            return [said.span("secret")]
+        return _tuple_span(text, start - len(quote or ""), end) or _option_span(text, start, end)
     sep, begin = separator["sep"], separator.end()
     if sep == ">":
         value = _ELEMENT_VALUE.match(text, begin) if text[start - 1 : start] == "<" else None
@@ -129,6 +141,8 @@ def _value_spans(text: str, start: int, end: int, key: str) -> list[Span]:
     if separator["quote"] not in {quote, None}:
         return []
     quote = separator["quote"]  # a quote that is not closed here opened a sentence: 'Authorization: ...'
+    wrapped = _WRAPPED.match(text, begin)
+    begin = wrapped.end() if wrapped else begin
     if text.startswith("[", begin):
         return _list_spans(text, begin)
     opening = _OPENING.match(text, begin)
@@ -161,6 +175,13 @@ def _option_span(text: str, start: int, end: int) -> list[Span]:
     if bare is None or bare[0].startswith("-") or bare[0].strip(".,;:").lower() in _PROSE:
         return []
     return [_trimmed(text, bare.span())]
+
+
+def _tuple_span(text: str, start: int, end: int) -> list[Span]:
+    """`('x-api-key', 'hunter2')`: a header as Python prints it, also in bytes."""
+    gap = _TUPLE.match(text, end) if text.endswith(("(", "(b"), max(0, start - 2), start) else None
+    opening = _OPENING.match(text, gap.end()) if gap else None
+    return _quoted_span(text, opening, prose=False) if opening else []
 
 
 def _list_spans(text: str, begin: int) -> list[Span]:
@@ -208,6 +229,8 @@ def _bare_spans(text: str, begin: int, key: str, sep: str, column: int | None) -
         bare = _HEADER_VALUE.match(text, begin) or bare
     elif yaml:
         bare = _TO_LINE_END.match(text, begin) or bare
+    elif sep == "=" and not is_no_secret(bare[0]) and (more := _GOES_ON.match(text, bare.end())):
+        return [_trimmed(text, (begin, more.end()))]
     return [_trimmed(text, bare.span())]
 
 

@@ -9,7 +9,7 @@ import re
 
 from srelab_lib.redact.commands import conceal_commands
 from srelab_lib.redact.private_keys import conceal_private_keys
-from srelab_lib.redact.words import conceal, placeholder
+from srelab_lib.redact.words import conceal, is_secret_key, placeholder
 
 # Not behind `sk-` in `sk-checkout-api-7d9f8b6c5-x2x7k`: lower-case words and a controller's hash are an object's name.
 _PART = r"(?:[a-z]{1,20}\d{0,3}|[a-z0-9]{1,10})(?![A-Za-z0-9_])"
@@ -43,6 +43,8 @@ _SHAPES = tuple(
         ("dckr_pat_", r"dckr_pat_^[\w-]{20,}"),
         ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-^[A-Z0-9]{20,}"),
         ("$2", r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
+        ("/bot", r"(?<=/bot)\d{5,12}:[\w-]{20,}"),
+        (":AA", r"(?<!\w)\d{6,12}:AA[\w-]{30,}"),
         ("sig=", r"(?<=[?&;]sig=)[\w%/+=.-]{16,}"),
         ("ignature=", r"(?<=[Ss]ignature=)[\w%/+=.-]{16,}"),
         ("X-Amz-Credential=", r"(?<=X-Amz-Credential=)[\w%/+=.-]{16,}"),
@@ -55,16 +57,33 @@ _SHAPES = tuple(
     )
 )
 
-# scheme://user:password@host and scheme://token@host; an image's digest is neither.
+# scheme://user:password@host and scheme://token@host; an image's digest is neither, nor is http://host:80/path@x.
 _HOST = r"@(?!sha(?:256|512):)"
+_WITH_SLASH = r"(?!\d{1,5}[/?#]|[${%]|[^\s/@]{0,45}\]:\d)[^\s@\"'`<>]{1,512}"
+_SHORT = r"(?=[^\s/@]{0,18}\d)(?=[^\s/@]{0,18}[a-z])(?=[^\s/@]{0,18}[A-Z])[\w.~%+-]{8,19}"
 _IN_URL = re.compile(
-    rf"://(?:(?P<user>[^\s:/@\"'`<>]{{0,256}}:)(?P<password>[^\s/\"'`<>]{{1,512}})|(?P<token>[^\s:/@\"'`<>]{{20,512}})){_HOST}"
+    rf"://(?:(?P<user>[^\s:/@\"'`<>]{{0,256}}:)(?:(?P<password>[^\s/\"'`<>]{{1,512}}){_HOST}|(?P<odd>{_WITH_SLASH}){_HOST})"
+    rf"|(?P<token>[^\s:/@\"'`<>]{{20,512}}|{_SHORT}){_HOST})"
 )
 # user:password@tcp(host) of Go's MySQL driver, user:password@host:1234
 _AFTER_AT = re.compile(r"@(?:(?:tcp|udp|unix)\(|[\w.-]{1,253}:\d{2,5}(?!\w))")
 _BEFORE_AT = re.compile(r"(?<![\w./@:-])[\w.-]{1,64}:(?P<password>[^\s:/@\"'`<>]{1,128})\Z")
 _BEFORE_AT_BYTES = 200
 
+# redis: user default on >password ~* +@all
+_ACL = (
+    r"(?P<before>\b(?:set)?user[ \t]+[^\s>]{1,64}[ \t]+(?:[^\s>]{1,100}[ \t]+){0,4}on[ \t]+(?:[^\s>]{1,100}[ \t]+)"
+    r"{0,8}>)(?P<secret>[^\s<]\S*)"
+)
+_IDENTIFIED = (
+    r"(?P<before>\bidentified[ \t]+(?:with[ \t]+[\"']?\w{1,64}[\"']?[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,8}"
+    r"(?P<quote>[\"']))(?P<secret>(?:(?!(?P=quote))[^\n]|(?P=quote){2}){1,200}?)(?=\\{0,8}(?P=quote)(?!(?P=quote)))"
+)
+# nginx: proxy_set_header X-Api-Key ...;
+_NGINX = (
+    r"(?P<before>\b[a-z_]{2,40}_header[ \t]+(?P<key>[\w-]{1,100})[ \t]+[\"']?(?:(?:bearer|basic|token)[ \t]+)?+)"
+    r"(?P<secret>[^\s;\"'$<]+)"
+)
 # Words before a secret that no separator follows: HTTP, SQL, .netrc, redis.conf. Looked for only where the word occurs.
 _LOOSE = tuple(
     (word, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
@@ -72,10 +91,13 @@ _LOOSE = tuple(
         ("bearer ", r"(?P<before>\b(?P<scheme>bearer)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
         ("basic ", r"(?P<before>\b(?P<scheme>basic)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
         ("password '", r"(?P<before>\bpassword[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
-        ("identified by", r"(?P<before>\bidentified[ \t]+by[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
-        ("login ", r"(?P<before>\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+)(?P<secret>[^\s\"']+)"),
-        ("requirepass ", r"(?P<before>^[ \t+-]*+requirepass[ \t]+)(?P<secret>\S+)"),
-        ("masterauth ", r"(?P<before>^[ \t+-]*+masterauth[ \t]+)(?P<secret>\S+)"),
+        ("identified", _IDENTIFIED),
+        ("login ", r"(?P<before>\blogin[ \t]+\S{1,100}[\s+-]{1,40}password[ \t]+)(?P<secret>[^\s\"']+)"),
+        ("requirepass ", r"(?P<before>(?:^[ \t+-]*+|\bset[ \t]+)requirepass[ \t]+)(?P<secret>\S+)"),
+        ("insecure-password ", r"(?P<before>\binsecure-password[ \t]+)(?P<secret>\S+)"),
+        *((word, _ACL) for word in (" on >", "~*")),
+        ("_header ", _NGINX),
+        ("masterauth ", r"(?P<before>(?:^[ \t+-]*+|\bset[ \t]+)masterauth[ \t]+)(?P<secret>\S+)"),
     )
 )
 _RANDOM = re.compile(r"[a-z][A-Z]|\d|==?\Z(?<![a-z_]=)")
@@ -103,7 +125,7 @@ def _whole(match: re.Match[str]) -> str:
 
 
 def _in_url(match: re.Match[str]) -> str:
-    return f"://{match['user'] or ''}{conceal(match['password'] or match['token'])}@"
+    return f"://{match['user'] or ''}{conceal(match['password'] or match['odd'] or match['token'])}@"
 
 
 def _logins(text: str) -> str:
@@ -118,7 +140,9 @@ def _logins(text: str) -> str:
 
 
 def _loose(match: re.Match[str]) -> str:
-    secret = match["secret"]
-    if "scheme" in match.groupdict() and not _RANDOM.search(secret):
+    secret, groups = match["secret"], match.groupdict()
+    if "scheme" in groups and not _RANDOM.search(secret):
         return match[0]  # "Basic authentication failed"
+    if "key" in groups and not is_secret_key(match["key"]):
+        return match[0]
     return match["before"] + conceal(secret)
