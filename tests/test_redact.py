@@ -84,6 +84,11 @@ SECRETS = [
     r'{\"name\":\"DB_PASSWORD\",\"value\":\"hunter2\"}',
     "kind: Secret\nmetadata:\n  name: x\ndata:\n  conf: hunter2\n  b: |\n    hunter2\ntype: Opaque",
     "diff --git a/secret.yml b/secret.yml\n@@ -1,4 +1,4 @@ stringData:\n   conf: x\n-  url: hunter2\n+  url: hunter2b",
+    "token: hunter2",
+    "access token: hunter2 rejected",
+    "db password: HUNTER_hunter2",
+    "token: 'hunter2'",
+    "auth token: hunter2Error",
     "POST https://api.telegram.org/bot123456:hunter2AAAAAAAAAAAAAAAAAAAA/send 502",
     "[('x-api-key', 'hunter2'), ('accept', '*/*')]",
     "(b'authorization', b'hunter2')",
@@ -114,6 +119,7 @@ SECRETS = [
     "machine x\nlogin bob\npassword hunter2",
     "+machine x\n+  login bob\n+  password hunter2",
     KEY,
+    "key | " + KEY.replace("\n", "\n    | "),
     KEY.replace("\n", "\\n"),
     "\n".join(f"2026-01-01T00:00:0{i}.123456789Z {line}" for i, line in enumerate(KEY.split("\n"))),
     "\n".join("+" + line for line in KEY.split("\n")),
@@ -168,6 +174,16 @@ ORDINARY = [
     "PASSWORD=$PW;exec app",
     "missing ['password', 'username']",
     "identified by its name",
+    'failed to fetch token: serviceaccounts "default" is forbidden',
+    "exception in POST /pass: requests.exceptions.ConnectionError HTTPConnectionPool(host='x')",
+    "exception in POST /pass: ConnectionError HTTPConnectionPool(host='x')",
+    "auth: OAuthServiceUnavailable",
+    "token: JWKS_UNREACHABLE",
+    "ERROR auth: LDAP_TIMEOUT 30s",
+    "access token: ECONNREFUSED",
+    "refresh token: TokenExpired, log in again",
+    "validating token: introspection endpoint returned 503",
+    "Unexpected token: identifier",
     "pod sk-checkout-api-europe-7d9f8b6c5-x2x7k of sk-checkout-api-europe-7d9f8b6c5",
     'pods "xapp-frontend-0" not found, xapp-frontend.shop.svc:8080',
     "job pypi-mirror-europe-29312345-x2x7k and pypi-mirror-europe-backup/pypi-mirror-europe",
@@ -253,6 +269,34 @@ def test_arguments_alone_are_judged_by_the_image() -> None:
 def test_ordinary_words_stay(words: list[str]) -> None:
     assert redact_json(words) == words
     assert redact_text("".join(f"- {word}\n" for word in words)) == "".join(f"- {word}\n" for word in words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: mariposa",
+        "db password: mariposa x",
+        "DB_PASSWORD: MARIPOSA_BLANCA",
+        "client secret: mariposa",
+        "token: mariposa",
+        "  token: mariposa  # of the API",
+        "token:mariposa",
+        "token=mariposa",
+        "token='mariposa'",
+        "access token: mariposaBlanca",
+        "access token: mari=posa",
+        "user: bob, token: mariposa, port: 80",
+        "user: bob token: mariposa port: 80",
+        "> X-Auth-Token: mariposa",
+        "set API_TOKEN: mariposa",
+        "token: MARIPOSA_BLANCA y2 mariposa",
+        "password: MariposaError",
+    ],
+)
+def test_a_plain_word_where_people_choose_one_is_a_secret(text: str) -> None:
+    clean = redact_text(text).lower()
+    assert "mari" not in clean
+    assert redact_text(clean) == clean
 
 
 @pytest.mark.parametrize("secret", BY_SHAPE)

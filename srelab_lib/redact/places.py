@@ -6,6 +6,7 @@ written to make a search slow.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 
@@ -56,7 +57,19 @@ _PROSE = words_of(
     "passwords user users configmap pod volume"
 )
 _PACKAGES = words_of("aws crypto grpc jwt kms mongo mysql net oauth parse pq redis sql strconv url vault x")
+# Whose values people choose: these can be plain words.
+_BY_PEOPLE = re.compile(r"(?i)pass|pwd?(?![a-z])|secret|mnemonic|otp|netrc|cred")
+_MESSAGE = re.compile(r"[a-z]{3,20}[.!]?")
+_NEXT_SETTING = re.compile(r"[^\s]|[ \t]+[\w.-]{1,64}[ \t]?[:=]")
+_LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;!]?")
+# What a program calls its troubles: the class of an exception, a CONSTANT, an error number.
+_EXCEPTION = re.compile(r"(?:[a-z_]\w*\.)*[A-Z][A-Za-z]*(?:Error|Exception)")
+_TROUBLE = re.compile(
+    rf"{_EXCEPTION.pattern}|[A-Z][A-Za-z]*(?:Failure|Failed|Fault|Timeout|Unavailable|Unreachable|Refused|Denied"
+    r"|Exceeded|Exhausted|Expired|Invalid|NotFound|Missing|Unauthorized|Forbidden|Providers)|[A-Z]{2,20}(?:_[A-Z]{2,20}){1,6}"
+    rf"|{'|'.join(sorted(errno.errorcode.values()))}|ENOTFOUND"
+)
 _CHAIN = re.compile(r"([A-Za-z]+)\d{0,3}:")
 _NEXT_WORDS = re.compile(r"[ \t]+([A-Za-z']+)[,.;:]?(?:[ \t]+([A-Za-z']+))?")
 
@@ -225,6 +238,8 @@ def _bare_spans(text: str, begin: int, key: str, sep: str, column: int | None) -
     bare = _BARE.match(text, begin)
     if bare is None or _CODE.match(text, begin) or (sep != "=" and _is_prose(text, bare)):
         return []
+    if sep[:1] == ":" and sep != ":" and not scheme and _is_message(key, text, bare, in_line=column is None):
+        return []
     if key.lower().endswith(("cookie", "cookies")):
         bare = _HEADER_VALUE.match(text, begin) or bare
     elif yaml:
@@ -243,6 +258,19 @@ def _is_prose(text: str, bare: re.Match[str]) -> bool:
         return False
     following = {word.lower() for word in after.groups() if word} if after else set()
     return bare[0].strip(",.;!").lower() in _PROSE or bool(following & _PROSE)
+
+
+def _is_message(key: str, text: str, bare: re.Match[str], *, in_line: bool) -> bool:
+    """What went wrong, behind `token: `. Tokens are made by machines, so a plain word in a sentence is none."""
+    word = bare[0].rstrip(",.;:!")
+    if not in_line and _LINE_END.match(text, bare.end()) is None:
+        return False
+    if _BY_PEOPLE.search(key):
+        return in_line and _EXCEPTION.fullmatch(word) is not None
+    if _TROUBLE.fullmatch(word):
+        return True
+    plain = key.isalpha() and key.islower() and _MESSAGE.fullmatch(bare[0])
+    return in_line and bool(plain) and _NEXT_SETTING.match(text, bare.end()) is None
 
 
 def _trimmed(text: str, span: Span) -> Span:

@@ -11,8 +11,8 @@ _END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEY_IN_LINE = re.compile(rf"({_BEGIN})((?:(?!-----)[^\n])*+)(?={_END})")
 _KEY_BEGINS = re.compile(rf"{_BEGIN}(?!<secret:)(?!.*{_END})")
 _KEY_STARTS, _KEY_ENDS = re.compile(_BEGIN), re.compile(_END)
-# What may stand before a line of key material anyway: a log's timestamp, a diff's sign, indentation.
-_PLAIN = re.compile(r"(?:\d{4}-\d\d-\d\dT\S{8,24} )?+[ \t]*+[+-]?+[ \t]*+")
+# What may stand before a line of key material anyway: a log's timestamp, a diff's sign, indentation, a gutter.
+_PLAIN = re.compile(r"(?:\d{4}-\d\d-\d\dT\S{8,24} )?+[ \t]*+[+-]?+[ \t]*+(?:[|>] )?+")
 _MATERIAL = r"(?P<key>(?:(?!-----)[A-Za-z0-9+/=_-]){1,100}+)"
 # What may stand behind it: nothing, an escaped line end, the quote that closes it.
 _CLOSED = r"(?:\\{1,8}[nr])*+(?:[ \t]*\r?\Z|\\{0,8}[\"'`]|<(?!secret:)|-----)"
