@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -259,6 +260,18 @@ def test_commits_are_read_again_from_the_recording(server: ReplayServer, tmp_pat
     assert recorded(*asked) == live(*asked)
     assert "-memory: 256Mi\n+memory: 10Mi\n" in recorded(*asked)
     assert recorded(url, "0" * 40, None, "app") == "", "nothing is known of another revision"
+
+
+def test_commits_of_a_recording_are_redacted_again(tmp_path: Path) -> None:
+    folder = tmp_path / "almanac"
+    shutil.copytree(Path(__file__).parent / "data" / "other_apps" / "almanac", folder)
+    exchanges = json.loads(gzip.decompress((folder / "git.json.gz").read_bytes()))
+    for exchange in exchanges:
+        exchange["body"] += "+db_password: hunter2\n+args:\n+- -uroot\n+- -phunter2\n"
+    replace_part(folder, "git", exchanges)
+    said = recorded_reader(load_incident(folder))(exchanges[0]["path"], *exchanges[0]["params"].values())
+    assert "db_password: <secret:" in said
+    assert "hunter2" not in said
 
 
 def test_a_repository_that_is_none_is_no_failure_of_the_recording(server: ReplayServer, tmp_path: Path) -> None:

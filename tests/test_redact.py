@@ -53,6 +53,13 @@ SECRETS = [
     '["redis-cli", "--pass", "hunter2"]',
     "mongosh -u admin -p hunter2",
     "sshpass -p hunter2 ssh x",
+    "curl -sSu 'bob:a,hunter2' http://x",
+    "mysql -uroot -p'a,hunter2 b' db",
+    "command:\n- mysqladmin\nargs:\n- -uroot\n- -phunter2\n- ping\n",
+    "-        - -uroot\n-        - -phunter2\n+        - -phunter2x\n         image: mysql:8\n",
+    "  - --password\n-  - hunter2\n+  - hunter2x\n",
+    "+  - redis-cli\n+  - -a\n+  - \"hunter2 x\"\n",
+    "command: [mysqladmin]\nargs: [ping, -phunter2]",
     "docker login -u admin -p hunter2 x",
     "got header bearer hunter2hunter2",
     "postgres://u:hunter2@db:5432/x",
@@ -77,7 +84,43 @@ SECRETS = [
     r'{\"name\":\"DB_PASSWORD\",\"value\":\"hunter2\"}',
     "kind: Secret\nmetadata:\n  name: x\ndata:\n  conf: hunter2\n  b: |\n    hunter2\ntype: Opaque",
     "diff --git a/secret.yml b/secret.yml\n@@ -1,4 +1,4 @@ stringData:\n   conf: x\n-  url: hunter2\n+  url: hunter2b",
+    "token: hunter2",
+    "access token: hunter2 rejected",
+    "db password: HUNTER_hunter2",
+    "token: 'hunter2'",
+    "auth token: hunter2Error",
+    "POST https://api.telegram.org/bot123456:hunter2AAAAAAAAAAAAAAAAAAAA/send 502",
+    "[('x-api-key', 'hunter2'), ('accept', '*/*')]",
+    "(b'authorization', b'hunter2')",
+    'Config { user: "b", password: Some("hunter2"), port: 1 }',
+    "Config(password=SecretStr('hunter2'))",
+    "login failed, the password is hunter2.",
+    "the token was 'hunter2Abc'",
+    "JSESSIONID=hunter2 expired",
+    "sessionid=hunter2&x=1",
+    "Set-Cookie: connect.sid=s%3Ahunter2; Path=/",
+    "mongodb+srv://app:ab/hunter2@c0.mongodb.net/x",
+    "postgres://app:x#/hunter2@db:5432/x",
+    "https://Xhunter2@github.com/x.git",
+    "IDENTIFIED WITH mysql_native_password BY 'hunter2'",
+    "IDENTIFIED BY 'a''hunter2'",
+    'identified as "hunter2"',
+    "keytool -storepass hunter2 -keypass hunter2x",
+    "password=a;hunter2 x",
+    "?password=a&hunter2&x=1",
+    "pw=hunter2 x",
+    '{"pw": "hunter2"}',
+    "  user bob insecure-password hunter2",
+    "user default on >hunter2 ~* +@all",
+    "ACL SETUSER bob on ~* +@all >hunter2",
+    "CONFIG SET requirepass hunter2",
+    "proxy_set_header X-Api-Key hunter2;",
+    'proxy_set_header Authorization "Bearer hunter2";',
+    "machine x\nlogin bob\npassword hunter2",
+    "+machine x\n+  login bob\n+  password hunter2",
     KEY,
+    KEY.replace("MIIE", "MIIE" * 400),
+    "key | " + KEY.replace("\n", "\n    | "),
     KEY.replace("\n", "\\n"),
     "\n".join(f"2026-01-01T00:00:0{i}.123456789Z {line}" for i, line in enumerate(KEY.split("\n"))),
     "\n".join("+" + line for line in KEY.split("\n")),
@@ -98,6 +141,11 @@ BY_SHAPE = [
     "npm_" + "a1B2" * 9,
     "hvs." + "a1B2" * 9,
     "$2b$12$" + "a" * 53,
+    "sk-" + "0123456789abcdef" * 2,
+    "sk-or-v1-" + "0123456789abcdef" * 4,
+    "xapp-1-" + "A0123456789-1234567890123-" + "0a" * 32,
+    "pypi-" + "AgEIcHlwaS5vcmcCJGE1ZTc4",
+    "glrt-" + "a1b2c3d4e5f6a7b8c9d0",
 ]
 
 ORDINARY = [
@@ -119,6 +167,28 @@ ORDINARY = [
     "nginx:1.22@sha256:" + "a1" * 32,
     "docker-pullable://nginx-longer-name-than-that@sha256:" + "a1" * 32,
     "commit 3f2a9c1d2e4b5a6c7d8e9f0a1b2c3d4e5f6a7b8c",
+    "http://web:8080/x@y and http://[::1]:8080/x@y, https://${HOST}:${PORT}/x@y",
+    "ssh://git@github.com and https://user1@example.com",
+    "proxy_set_header X-Request-Id $request_id; proxy_set_header Cookie $http_cookie;",
+    "the password is required, the token is not valid, the secret was deleted",
+    "user bob > 5 others on > 3 hosts",
+    "PASSWORD=$PW;exec app",
+    "missing ['password', 'username']",
+    "identified by its name",
+    'failed to fetch token: serviceaccounts "default" is forbidden',
+    "exception in POST /pass: requests.exceptions.ConnectionError HTTPConnectionPool(host='x')",
+    "exception in POST /pass: ConnectionError HTTPConnectionPool(host='x')",
+    "auth: OAuthServiceUnavailable",
+    "token: JWKS_UNREACHABLE",
+    "ERROR auth: LDAP_TIMEOUT 30s",
+    "access token: ECONNREFUSED",
+    "refresh token: TokenExpired, log in again",
+    "validating token: introspection endpoint returned 503",
+    "Unexpected token: identifier",
+    "pod sk-checkout-api-europe-7d9f8b6c5-x2x7k of sk-checkout-api-europe-7d9f8b6c5",
+    'pods "xapp-frontend-0" not found, xapp-frontend.shop.svc:8080',
+    "job pypi-mirror-europe-29312345-x2x7k and pypi-mirror-europe-backup/pypi-mirror-europe",
+    "glagent-frontend-service-v2 restarted",
     "uid 6f1c7f0e-30a1-4c7e-9a57-0d2b1d8f5a11 of web-7d9f8b6c5-x2x7k",
     "failed to get token: cannot connect to host",
     "token: oauth2: cannot fetch token: 401",
@@ -136,6 +206,7 @@ ORDINARY = [
     "KeyError: 'DB_PASSWORD'",
     "DB_PASSWORD: not set",
     "--token flag is required",
+    "mysql -port 3306 -pid /x",
     "Password: ",
     "password=${DB_PASSWORD} password: $(cat x) password={{ .Values.password }}",
     "SECRET_NAME=db PASSWORD_FILE=/run/secrets/x PWD=/app",
@@ -151,6 +222,81 @@ def test_secret_goes(text: str) -> None:
     clean = redact_text(text)
     assert SECRET not in clean
     assert "<secret:" in clean
+    assert redact_text(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["mysql", "-uroot", "-phunter2", "db"],
+        ["mysqladmin", "ping", "-phunter2, with a blank"],
+        ["redis-cli", "-a", "hunter2", "ping"],
+        ["curl", "-u", "bob:hunter2", "http://x"],
+        ["curl", "--user=bob:hunter2"],
+        ["sshpass", "-phunter2", "ssh", "x"],
+        ["app", "--password", "hunter2"],
+        ["app", "--password=a;hunter2"],
+        ["sh", "-c", "exec mysqld & mysqladmin -phunter2 ping"],
+        ["--port", 80, "--password", "hunter2"],
+    ],
+)
+def test_a_list_of_words_is_a_command_line(words: list[Any]) -> None:
+    probe = {"livenessProbe": {"exec": {"command": words}}, "lifecycle": {"preStop": {"exec": {"command": words}}}}
+    split = {"image": "app:1", "command": words[:1], "args": words[1:]}
+    for value in (words, probe, split):
+        clean = redact_json(value)
+        assert SECRET not in json.dumps(clean)
+        assert redact_json(clean) == clean
+    assert [type(word) for word in redact_json(words)] == [type(word) for word in words]
+
+
+def test_arguments_alone_are_judged_by_the_image() -> None:
+    container = {"image": "mariadb:11", "args": ["-uroot", "-phunter2"]}
+    assert redact_json(container)["args"][1].startswith("-p<secret:")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["psql", "-p", "5432"],
+        ["mysql", "-port", "3306", "-pid-file=/x"],
+        ["python", "-u", "/srv/x.py", "-path", "/x"],
+        ["app", "--password", "--port", "80"],
+        ["app", "--password-file", "/run/secrets/x", "--token-ttl=5m", "--auth-mode=basic"],
+        ["mysql", "-p"],
+        ["curl", "-u"],
+    ],
+)
+def test_ordinary_words_stay(words: list[str]) -> None:
+    assert redact_json(words) == words
+    assert redact_text("".join(f"- {word}\n" for word in words)) == "".join(f"- {word}\n" for word in words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: mariposa",
+        "db password: mariposa x",
+        "DB_PASSWORD: MARIPOSA_BLANCA",
+        "client secret: mariposa",
+        "token: mariposa",
+        "  token: mariposa  # of the API",
+        "token:mariposa",
+        "token=mariposa",
+        "token='mariposa'",
+        "access token: mariposaBlanca",
+        "access token: mari=posa",
+        "user: bob, token: mariposa, port: 80",
+        "user: bob token: mariposa port: 80",
+        "> X-Auth-Token: mariposa",
+        "set API_TOKEN: mariposa",
+        "token: MARIPOSA_BLANCA y2 mariposa",
+        "password: MariposaError",
+    ],
+)
+def test_a_plain_word_where_people_choose_one_is_a_secret(text: str) -> None:
+    clean = redact_text(text).lower()
+    assert "mari" not in clean
     assert redact_text(clean) == clean
 
 
@@ -179,6 +325,35 @@ def test_the_same_secret_has_the_same_placeholder() -> None:
 def test_a_log_keeps_the_lines_between_the_lines_of_a_key() -> None:
     text = KEY.replace("\nBBBB", "\nGET /healthz 200 in 3 ms\nBBBB")
     assert "GET /healthz 200 in 3 ms" in redact_text(text)
+
+
+LEVELS = "INFO {}", "I0101 00:00:00.100000       1 main.go:10] {}", "[app] {} ", "> {}", "    | {}"
+QUOTED = '{{"level":"error","msg":"{}","at":1}}', '  "{}",', "'{}\\n' +", '"{}\\n"', "key {}\r"
+
+
+@pytest.mark.parametrize("around", [*LEVELS, *QUOTED])
+@pytest.mark.parametrize("clock", ["", "2026-01-01T00:00:0{}.123456789Z "])
+@pytest.mark.parametrize("cut", ["whole", "no end", "no begin"])
+def test_a_key_over_lines_with_something_around_each(around: str, clock: str, cut: str) -> None:
+    parts = [*KEY.split("\n")[:2], "GET /healthz 200 in 3 ms", *KEY.split("\n")[2:]]
+    parts = {"whole": parts, "no end": parts[:-1], "no begin": parts[1:2] + parts[3:]}[cut]
+    lines = [clock.format(at) + around.format(part) for at, part in enumerate(parts)]
+    text = "\n".join([*lines, around.format("GET /after 200 in 3 ms")])
+    clean = redact_text(text)
+    assert SECRET not in clean
+    assert [len(line.split("GET")) for line in clean.split("\n")] == [len(x.split("GET")) for x in text.split("\n")]
+    assert clean.endswith(around.format("GET /after 200 in 3 ms"))
+    assert redact_text(clean) == clean
+
+
+def test_a_key_as_a_list_of_its_lines() -> None:
+    assert SECRET not in json.dumps(redact_json({"pem": KEY.split("\n")}))
+
+
+def test_a_key_under_a_prefix_that_changes() -> None:
+    line = "abcdefghijkLMNOPQRSTUVWXYZ0123456789+/" * 2
+    text = f"a1 {KEY.splitlines()[0]}\nb2 {line}64==\nc3 {KEY.splitlines()[-1]}"
+    assert line[:64] not in redact_text(text)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +536,17 @@ HOSTILE = {
     "jwt": "eyJaaaaaaaaaa.",
     "block": "secret: |\n  x\n",
     "tags": "<password>",
+    "key lines": KEY[:31] + "\nx 1 ",
+    "key ends": "1 x\n1 " + KEY[-29:],
+    "items": "- -p\n",
+    "identified": "identified by '",
+    "acl": "user a on ~* ",
+    "is": "password is ",
+    "slash": "://a:b/",
+    "wrapped": "password: Some(",
+    "goes on": "password=a;",
+    "header": "x_header token ",
+    "mysql items": "- mysql\n- -px\n",
 }
 
 

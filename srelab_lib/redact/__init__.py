@@ -7,11 +7,12 @@ a JWT, the password in a URL). Every search is linear in the length of the text,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
+from srelab_lib.redact.commands import conceal_words
 from srelab_lib.redact.manifests import conceal_manifests
 from srelab_lib.redact.places import conceal_places
+from srelab_lib.redact.private_keys import conceal_private_keys
 from srelab_lib.redact.shapes import conceal_shapes
 from srelab_lib.redact.words import conceal, is_count, is_reference, is_secret_key, words_of
 
@@ -41,11 +42,11 @@ _NUMBER = "0123456789.+-eE"
 """A sample of Prometheus, a quantity: most strings of a payload."""
 
 
-def _walk(value: Any, *, inside: bool) -> Any:
+def _walk(value: Any, *, inside: bool, said: str = "") -> Any:
     if isinstance(value, dict):
         return _object(value, inside=inside)
     if isinstance(value, list):
-        return list(_items(value, inside=inside))
+        return _items(value, inside=inside, said=said)
     if isinstance(value, str):
         return conceal(value) if inside else _string(value)
     return value
@@ -54,8 +55,11 @@ def _walk(value: Any, *, inside: bool) -> Any:
 def _object(value: dict[str, Any], *, inside: bool) -> dict[str, Any]:
     held = value.keys() & {"data", "stringData"} if value.get("kind") == "Secret" else frozenset()
     pair = isinstance(value.get("name"), str) and is_secret_key(value["name"])
+    said = f"{value.get('image')} {value.get('command')}" if isinstance(value.get("args"), list) else ""
     return {
-        key: _field(key, item, all_secret=key in held, inside=inside, named=pair and key == "value")
+        key: _walk(item, inside=inside, said=said)
+        if said and key == "args"
+        else _field(key, item, all_secret=key in held, inside=inside, named=pair and key == "value")
         for key, item in value.items()
     }
 
@@ -73,11 +77,14 @@ def _field(key: str, item: Any, *, all_secret: bool, inside: bool, named: bool) 
     return _walk(item, inside=secret or (inside and key not in _REFERENCE_FIELDS))
 
 
-def _items(values: list[Any], *, inside: bool) -> Iterator[Any]:
-    option = False
-    for value in values:
-        yield conceal(value) if option and isinstance(value, str) else _walk(value, inside=inside)
-        option = isinstance(value, str) and value.startswith("-") and "=" not in value and is_secret_key(value)
+def _items(values: list[Any], *, inside: bool, said: str) -> list[Any]:
+    """A list that holds an option is a command line, one that begins a key is its lines."""
+    if any(isinstance(value, str) and value[:1] == "-" for value in values):
+        words = [value if isinstance(value, str) else "" for value in values]
+        lines = conceal_private_keys("\n".join(words)).split("\n")
+        words = conceal_words(lines if len(lines) == len(words) else words, said)
+        values = [word if isinstance(value, str) else value for value, word in zip(values, words, strict=True)]
+    return [_walk(value, inside=inside) for value in values]
 
 
 def _string(text: str) -> str:

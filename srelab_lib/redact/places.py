@@ -6,13 +6,15 @@ written to make a search slow.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 
 from srelab_lib.redact.words import PLACEHOLDER, conceal, is_count, is_no_secret, is_reference, is_secret_key, words_of
 
 # What the name of a secret may hold, in lower case: see words.py.
-_KEYWORDS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "jwt", "bearer", "otp", "netrc",
+_KEYWORDS = ("pass", "pw", "sessionid", "sessid", "connect.sid",
+             "secret", "token", "key", "cred", "auth", "cookie", "jwt", "bearer", "otp", "netrc",
              "mnemonic", "dockercfg", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa")  # fmt: skip
 _KEY_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _KEY_REST = re.compile(r"[A-Za-z0-9_.-]*+")
@@ -20,7 +22,7 @@ _MAX_KEY = 100
 _QUOTE_BEFORE = re.compile(r"(?<!\\)\\{0,15}[\"'`]\Z")
 # After the name: its closing quote or bracket, then = == => := : or, of an XML element, >
 _SEPARATOR = re.compile(r"(?P<quote>\\{0,15}[\"'`])?\]?(?P<sep>[ \t]{0,20}(?:={1,3}>?|:=|:)[ \t]*|>)")
-_OPTION = re.compile(r"[ \t]+|\\{0,15}[\"'],[ \t]*(?=\\*[\"'])|[\"']?[ \t]*\n[ \t+-]*- +")
+_OPTION = re.compile(r"[ \t]+|\\{0,15}[\"'],[ \t]*(?=\\*[\"'])")
 _OPENING = re.compile(r"(?P<escape>\\{0,15})(?P<quote>[\"'`])")
 _NEXT_ITEM = re.compile(r"[ \t,]*+(?P<escape>\\{0,15})(?P<quote>[\"'])")
 _STOPS = {quote: re.compile(f"[{quote}\n]") for quote in "\"'`"}
@@ -31,6 +33,14 @@ _ELEMENT_VALUE = re.compile(r"<secret:[0-9a-f]{4}>|[^<\n]*+")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate)[ \t]+")
 # What stands for a value and is none: a call, a shell's or a template's expression.
 _CODE = re.compile(r"[A-Za-z_][\w.]*+[(\[]|\$\([^)\n]{0,200}\)(?=\s|\Z)|\{\{[^}\n]{0,200}\}\}(?=\s|\Z)")
+# What holds a value as it is printed: Some("hunter2") of Rust, SecretStr('hunter2').
+_WRAPPED = re.compile(r"(?:(?:Some|Just|Ok|Optional|String|Secret\w{0,20}|Sensitive\w{0,20})\(){1,4}(?=\\{0,15}[\"'])")
+# "the password is hunter2", and not "is required": what mixes letters and digits.
+_SAID = re.compile(r"[ \t]+(?:is|was):?[ \t]+[\"'`]?(?P<secret>[^\s\"'`<]{5,200}[^\s\"'`<.,;:!?)])")
+_RANDOM = re.compile(r"[a-z][A-Z]|\d")
+_TUPLE = re.compile(r"\\{0,15}[\"'],[ \t]*b?(?=\\{0,15}[\"'])")
+# What follows a `;` or `&` and begins no other setting.
+_GOES_ON = re.compile(r"(?:[;&](?![\w.-]{0,64}=|amp;|quot;|#)[^\s\"'`&;\\]++)++")
 _BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\r?\n|\Z)")
 _LEAD = re.compile(r"[ \t+-]*+")
 
@@ -47,7 +57,19 @@ _PROSE = words_of(
     "passwords user users configmap pod volume"
 )
 _PACKAGES = words_of("aws crypto grpc jwt kms mongo mysql net oauth parse pq redis sql strconv url vault x")
+# Whose values people choose: these can be plain words.
+_BY_PEOPLE = re.compile(r"(?i)pass|pwd?(?![a-z])|secret|mnemonic|otp|netrc|cred")
+_MESSAGE = re.compile(r"[a-z]{3,20}[.!]?")
+_NEXT_SETTING = re.compile(r"[^\s]|[ \t]+[\w.-]{1,64}[ \t]?[:=]")
+_LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?[,.;!]?")
+# What a program calls its troubles: the class of an exception, a CONSTANT, an error number.
+_EXCEPTION = re.compile(r"(?:[a-z_]\w*\.)*[A-Z][A-Za-z]*(?:Error|Exception)")
+_TROUBLE = re.compile(
+    rf"{_EXCEPTION.pattern}|[A-Z][A-Za-z]*(?:Failure|Failed|Fault|Timeout|Unavailable|Unreachable|Refused|Denied"
+    r"|Exceeded|Exhausted|Expired|Invalid|NotFound|Missing|Unauthorized|Forbidden|Providers)|[A-Z]{2,20}(?:_[A-Z]{2,20}){1,6}"
+    rf"|{'|'.join(sorted(errno.errorcode.values()))}|ENOTFOUND"
+)
 _CHAIN = re.compile(r"([A-Za-z]+)\d{0,3}:")
 _NEXT_WORDS = re.compile(r"[ \t]+([A-Za-z']+)[,.;:]?(?:[ \t]+([A-Za-z']+))?")
 
@@ -121,7 +143,10 @@ def _value_spans(text: str, start: int, end: int, key: str) -> list[Span]:
     quote = before[0] if before else None
     separator = _SEPARATOR.match(text, end)
     if separator is None:
-        return _option_span(text, start, end)
+        said = _SAID.match(text, end)
+        if said and _RANDOM.search(said["secret"]):
+            return [said.span("secret")]
+        return _tuple_span(text, start - len(quote or ""), end) or _option_span(text, start, end)
     sep, begin = separator["sep"], separator.end()
     if sep == ">":
         value = _ELEMENT_VALUE.match(text, begin) if text[start - 1 : start] == "<" else None
@@ -129,6 +154,8 @@ def _value_spans(text: str, start: int, end: int, key: str) -> list[Span]:
     if separator["quote"] not in {quote, None}:
         return []
     quote = separator["quote"]  # a quote that is not closed here opened a sentence: 'Authorization: ...'
+    wrapped = _WRAPPED.match(text, begin)
+    begin = wrapped.end() if wrapped else begin
     if text.startswith("[", begin):
         return _list_spans(text, begin)
     opening = _OPENING.match(text, begin)
@@ -161,6 +188,13 @@ def _option_span(text: str, start: int, end: int) -> list[Span]:
     if bare is None or bare[0].startswith("-") or bare[0].strip(".,;:").lower() in _PROSE:
         return []
     return [_trimmed(text, bare.span())]
+
+
+def _tuple_span(text: str, start: int, end: int) -> list[Span]:
+    """`('x-api-key', 'hunter2')`: a header as Python prints it, also in bytes."""
+    gap = _TUPLE.match(text, end) if text.endswith(("(", "(b"), max(0, start - 2), start) else None
+    opening = _OPENING.match(text, gap.end()) if gap else None
+    return _quoted_span(text, opening, prose=False) if opening else []
 
 
 def _list_spans(text: str, begin: int) -> list[Span]:
@@ -204,10 +238,14 @@ def _bare_spans(text: str, begin: int, key: str, sep: str, column: int | None) -
     bare = _BARE.match(text, begin)
     if bare is None or _CODE.match(text, begin) or (sep != "=" and _is_prose(text, bare)):
         return []
+    if sep[:1] == ":" and sep != ":" and not scheme and _is_message(key, text, bare, in_line=column is None):
+        return []
     if key.lower().endswith(("cookie", "cookies")):
         bare = _HEADER_VALUE.match(text, begin) or bare
     elif yaml:
         bare = _TO_LINE_END.match(text, begin) or bare
+    elif sep == "=" and not is_no_secret(bare[0]) and (more := _GOES_ON.match(text, bare.end())):
+        return [_trimmed(text, (begin, more.end()))]
     return [_trimmed(text, bare.span())]
 
 
@@ -220,6 +258,19 @@ def _is_prose(text: str, bare: re.Match[str]) -> bool:
         return False
     following = {word.lower() for word in after.groups() if word} if after else set()
     return bare[0].strip(",.;!").lower() in _PROSE or bool(following & _PROSE)
+
+
+def _is_message(key: str, text: str, bare: re.Match[str], *, in_line: bool) -> bool:
+    """What went wrong, behind `token: `. Tokens are made by machines, so a plain word in a sentence is none."""
+    word = bare[0].rstrip(",.;:!")
+    if not in_line and _LINE_END.match(text, bare.end()) is None:
+        return False
+    if _BY_PEOPLE.search(key):
+        return in_line and _EXCEPTION.fullmatch(word) is not None
+    if _TROUBLE.fullmatch(word):
+        return True
+    plain = key.isalpha() and key.islower() and _MESSAGE.fullmatch(bare[0])
+    return in_line and bool(plain) and _NEXT_SETTING.match(text, bare.end()) is None
 
 
 def _trimmed(text: str, span: Span) -> Span:

@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import re
 
-from srelab_lib.redact.words import conceal, placeholder
+from srelab_lib.redact.commands import conceal_commands
+from srelab_lib.redact.private_keys import conceal_private_keys
+from srelab_lib.redact.words import conceal, is_secret_key, placeholder
 
+# Not behind `sk-` in `sk-checkout-api-7d9f8b6c5-x2x7k`: lower-case words and a controller's hash are an object's name.
+_PART = r"(?:[a-z]{1,20}\d{0,3}|[a-z0-9]{1,10})(?![A-Za-z0-9_])"
+_NO_NAME = rf"(?!{_PART}(?:-{_PART})*+(?![\w-]))"
 # A literal that must occur, and what begins there. A letter before it would make it the middle of a word.
 _SHAPES = tuple(
-    (literal, re.compile(pattern.replace("^", rf"(?<![A-Za-z0-9/+]{re.escape(literal)})")))
+    (literal, re.compile(pattern.replace("~", _NO_NAME).replace("^", rf"(?<![A-Za-z0-9/+]{re.escape(literal)})")))
     for literal, pattern in (
         ("eyJ", r"eyJ^[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),  # JWT, also one whose signature was cut off
         ("AKIA", r"AKIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
         ("ASIA", r"ASIA^[A-Z0-9]{16}(?![A-Za-z0-9])"),
         ("github_pat_", r"github_pat_^\w{20,}"),
         ("xox", r"xox^[a-z]-[\w-]{10,}"),
-        ("xapp-", r"xapp-^[\w-]{10,}"),
+        ("xapp-", r"xapp-^~[\w-]{10,}"),
         ("hooks.slack.com/services/", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}"),
         ("k_live_", r"[rsp]k_(?:live)_\w{10,}"),
         ("k_test_", r"[rsp]k_(?:test)_\w{10,}"),
         ("whsec_", r"whsec_^\w{16,}"),
-        ("sk-", r"sk-^[\w-]{20,}"),
+        ("sk-", r"sk-^~[\w-]{20,}"),
         ("AIza", r"AIza^[\w-]{30,}"),
         ("ya29.", r"ya29\.^[\w-]{20,}"),
         ("GOCSPX-", r"GOCSPX-^[\w-]{16,}"),
         ("npm_", r"npm_^[A-Za-z0-9]{30,}"),
-        ("pypi-", r"pypi-^[\w-]{24,}"),
+        ("pypi-", r"pypi-^~[\w-]{24,}"),
         ("hf_", r"hf_^[A-Za-z0-9]{24,}"),
         ("hvs.", r"hvs\.^[\w-]{20,}"),
         ("hvb.", r"hvb\.^[\w-]{20,}"),
@@ -38,43 +43,47 @@ _SHAPES = tuple(
         ("dckr_pat_", r"dckr_pat_^[\w-]{20,}"),
         ("AGE-SECRET-KEY-", r"AGE-SECRET-KEY-^[A-Z0-9]{20,}"),
         ("$2", r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
+        ("/bot", r"(?<=/bot)\d{5,12}:[\w-]{20,}"),
+        (":AA", r"(?<!\w)\d{6,12}:AA[\w-]{30,}"),
         ("sig=", r"(?<=[?&;]sig=)[\w%/+=.-]{16,}"),
         ("ignature=", r"(?<=[Ss]ignature=)[\w%/+=.-]{16,}"),
         ("X-Amz-Credential=", r"(?<=X-Amz-Credential=)[\w%/+=.-]{16,}"),
         *((f"gh{kind}_", rf"gh{kind}_^[A-Za-z0-9]{{20,}}") for kind in "oprsu"),
         *(
-            (f"gl{kind}-", rf"gl{kind}-^[\w.-]{{16,}}")
+            (f"gl{kind}-", rf"gl{kind}-^~[\w.-]{{16,}}")
             for kind in ("pat", "dt", "ptt", "rt", "ft", "cbt", "agent", "soat")
         ),
         *((f"shp{kind}_", rf"shp{kind}_^[0-9a-fA-F]{{24,}}") for kind in ("at", "ca", "pa", "ss")),
     )
 )
 
-# scheme://user:password@host and scheme://token@host; an image's digest is neither.
+# scheme://user:password@host and scheme://token@host; an image's digest is neither, nor is http://host:80/path@x.
 _HOST = r"@(?!sha(?:256|512):)"
+_WITH_SLASH = r"(?!\d{1,5}[/?#]|[${%]|[^\s/@]{0,45}\]:\d)[^\s@\"'`<>]{1,512}"
+_SHORT = r"(?=[^\s/@]{0,18}\d)(?=[^\s/@]{0,18}[a-z])(?=[^\s/@]{0,18}[A-Z])[\w.~%+-]{8,19}"
 _IN_URL = re.compile(
-    rf"://(?:(?P<user>[^\s:/@\"'`<>]{{0,256}}:)(?P<password>[^\s/\"'`<>]{{1,512}})|(?P<token>[^\s:/@\"'`<>]{{20,512}})){_HOST}"
+    rf"://(?:(?P<user>[^\s:/@\"'`<>]{{0,256}}:)(?:(?P<password>[^\s/\"'`<>]{{1,512}}){_HOST}|(?P<odd>{_WITH_SLASH}){_HOST})"
+    rf"|(?P<token>[^\s:/@\"'`<>]{{20,512}}|{_SHORT}){_HOST})"
 )
 # user:password@tcp(host) of Go's MySQL driver, user:password@host:1234
 _AFTER_AT = re.compile(r"@(?:(?:tcp|udp|unix)\(|[\w.-]{1,253}:\d{2,5}(?!\w))")
 _BEFORE_AT = re.compile(r"(?<![\w./@:-])[\w.-]{1,64}:(?P<password>[^\s:/@\"'`<>]{1,128})\Z")
 _BEFORE_AT_BYTES = 200
-# Options of commands, also as items of a list. `-P` is a port, and `-p` alone has mysql ask.
-_COMMAND_BYTES = 400
-_ITEM = r"(?:[ =]|\\?[\"'],\s{0,40}|\\?[\"'])"
-_OPTIONS = tuple(
-    (command, re.compile(rf"(?<=[\s\"'])(?:{option})(?P<password>[^\s\"'<\\,]{{1,256}})"))
-    for command, option in (
-        ("curl", rf"(?:-u|--user){_ITEM}{{1,3}}[^\s:\"']{{1,64}}:"),
-        ("mysql", r"-p[\"']?(?=\S)"),
-        ("mariadb", r"-p[\"']?(?=\S)"),
-        ("redis-cli", rf"(?:-a|--pass){_ITEM}{{1,3}}"),
-        ("mongo", rf"-p{_ITEM}{{1,3}}"),
-        ("sshpass", rf"-p{_ITEM}{{0,3}}"),
-        ("login", rf"-p{_ITEM}{{1,3}}"),
-    )
-)
 
+# redis: user default on >password ~* +@all
+_ACL = (
+    r"(?P<before>\b(?:set)?user[ \t]+[^\s>]{1,64}[ \t]+(?:[^\s>]{1,100}[ \t]+){0,4}on[ \t]+(?:[^\s>]{1,100}[ \t]+)"
+    r"{0,8}>)(?P<secret>[^\s<]\S*)"
+)
+_IDENTIFIED = (
+    r"(?P<before>\bidentified[ \t]+(?:with[ \t]+[\"']?\w{1,64}[\"']?[ \t]+)?(?:by|as)[ \t]+(?:password[ \t]+)?\\{0,8}"
+    r"(?P<quote>[\"']))(?P<secret>(?:(?!(?P=quote))[^\n]|(?P=quote){2}){1,200}?)(?=\\{0,8}(?P=quote)(?!(?P=quote)))"
+)
+# nginx: proxy_set_header X-Api-Key ...;
+_NGINX = (
+    r"(?P<before>\b[a-z_]{2,40}_header[ \t]+(?P<key>[\w-]{1,100})[ \t]+[\"']?(?:(?:bearer|basic|token)[ \t]+)?+)"
+    r"(?P<secret>[^\s;\"'$<]+)"
+)
 # Words before a secret that no separator follows: HTTP, SQL, .netrc, redis.conf. Looked for only where the word occurs.
 _LOOSE = tuple(
     (word, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
@@ -82,10 +91,13 @@ _LOOSE = tuple(
         ("bearer ", r"(?P<before>\b(?P<scheme>bearer)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
         ("basic ", r"(?P<before>\b(?P<scheme>basic)[ \t]{1,4})(?P<secret>[A-Za-z0-9._~+/=-]{8,}+)"),
         ("password '", r"(?P<before>\bpassword[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
-        ("identified by", r"(?P<before>\bidentified[ \t]+by[ \t]+')(?P<secret>[^'\n]{1,200})(?=')"),
-        ("login ", r"(?P<before>\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+)(?P<secret>[^\s\"']+)"),
-        ("requirepass ", r"(?P<before>^[ \t+-]*+requirepass[ \t]+)(?P<secret>\S+)"),
-        ("masterauth ", r"(?P<before>^[ \t+-]*+masterauth[ \t]+)(?P<secret>\S+)"),
+        ("identified", _IDENTIFIED),
+        ("login ", r"(?P<before>\blogin[ \t]+\S{1,100}[\s+-]{1,40}password[ \t]+)(?P<secret>[^\s\"']+)"),
+        ("requirepass ", r"(?P<before>(?:^[ \t+-]*+|\bset[ \t]+)requirepass[ \t]+)(?P<secret>\S+)"),
+        ("insecure-password ", r"(?P<before>\binsecure-password[ \t]+)(?P<secret>\S+)"),
+        *((word, _ACL) for word in (" on >", "~*")),
+        ("_header ", _NGINX),
+        ("masterauth ", r"(?P<before>(?:^[ \t+-]*+|\bset[ \t]+)masterauth[ \t]+)(?P<secret>\S+)"),
     )
 )
 _RANDOM = re.compile(r"[a-z][A-Z]|\d|==?\Z(?<![a-z_]=)")
@@ -94,15 +106,13 @@ _RANDOM = re.compile(r"[a-z][A-Z]|\d|==?\Z(?<![a-z_]=)")
 def conceal_shapes(text: str) -> str:
     """The text with every secret that has the shape of one replaced."""
     if "PRIVATE KEY" in text:
-        text = _private_keys(text)
+        text = conceal_private_keys(text)
     for literal, pattern in _SHAPES:
         if literal in text:
             text = pattern.sub(_whole, text)
     if "@" in text:
         text = _logins(_IN_URL.sub(_in_url, text))
-    for command, pattern in _OPTIONS:
-        if command in text:
-            text = _options(command, pattern, text)
+    text = conceal_commands(text)
     low = text.lower()
     for word, pattern in _LOOSE:
         if word in low:
@@ -115,19 +125,7 @@ def _whole(match: re.Match[str]) -> str:
 
 
 def _in_url(match: re.Match[str]) -> str:
-    return f"://{match['user'] or ''}{conceal(match['password'] or match['token'])}@"
-
-
-def _options(command: str, pattern: re.Pattern[str], text: str) -> str:
-    """The passwords of a command's options, which stand behind it in its line."""
-    parts: list[str] = []
-    done = 0
-    for option in pattern.finditer(text):
-        line = text.rfind("\n", 0, option.start()) + 1
-        if command in text[max(line, option.start() - _COMMAND_BYTES) : option.start()]:
-            parts += [text[done : option.start("password")], conceal(option["password"])]
-            done = option.end()
-    return "".join([*parts, text[done:]])
+    return f"://{match['user'] or ''}{conceal(match['password'] or match['odd'] or match['token'])}@"
 
 
 def _logins(text: str) -> str:
@@ -141,57 +139,10 @@ def _logins(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-_KEY_IN_LINE = re.compile(rf"({_BEGIN})((?:(?!-----)[^\n])*+)(?={_END})")
-_KEY_BEGINS = re.compile(rf"{_BEGIN}(?!<secret:)(?!.*{_END})")
-_KEY_STARTS, _KEY_ENDS = re.compile(_BEGIN), re.compile(_END)
-# What may stand before a line of key material: a log's timestamp, a diff's sign, indentation.
-_LINE_START = re.compile(r"(?:\d{4}-\d\d-\d\dT\S{8,24} )?[ \t]*[+-]?[ \t]*")
-_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{1,80}\r?(?=\n|\Z|-----)")
-_MAX_KEY_LINES = 200
-
-
-def _private_keys(text: str) -> str:
-    """Every PEM private key, line by line, so that a log keeps its timestamps; also one whose begin or end was cut."""
-    lines = _KEY_IN_LINE.sub(lambda match: match[1] + conceal(match[2]), text).split("\n")
-    left = 0
-    for index, line in enumerate(lines):
-        begins, ends = _KEY_BEGINS.search(line), _KEY_ENDS.search(line)
-        if left:
-            lines[index] = _key_line(line)
-            left = 0 if ends else left - 1
-        elif ends and not _KEY_STARTS.search(line, 0, ends.start()):
-            _headless_key(lines, index)
-        if begins:
-            left = _MAX_KEY_LINES
-            rest = line[begins.end() :]
-            lines[index] = lines[index].removesuffix(rest) + conceal(rest)
-    return "\n".join(lines)
-
-
-def _key_line(line: str) -> str:
-    """A line inside a key: other lines may be mixed in between, and stay."""
-    start = len(_line_start(line))
-    body = _KEY_LINE.match(line, start)
-    return line[:start] + conceal(body[0]) + line[body.end() :] if body else line
-
-
-def _line_start(line: str) -> str:
-    head = _LINE_START.match(line)
-    return head[0] if head else ""
-
-
-def _headless_key(lines: list[str], index: int) -> None:
-    lines[index] = _key_line(lines[index])
-    for earlier in range(index - 1, max(-1, index - _MAX_KEY_LINES), -1):
-        if not _KEY_LINE.fullmatch(lines[earlier], len(_line_start(lines[earlier]))):
-            return
-        lines[earlier] = _key_line(lines[earlier])
-
-
 def _loose(match: re.Match[str]) -> str:
-    secret = match["secret"]
-    if "scheme" in match.groupdict() and not _RANDOM.search(secret):
+    secret, groups = match["secret"], match.groupdict()
+    if "scheme" in groups and not _RANDOM.search(secret):
         return match[0]  # "Basic authentication failed"
+    if "key" in groups and not is_secret_key(match["key"]):
+        return match[0]
     return match["before"] + conceal(secret)

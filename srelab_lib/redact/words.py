@@ -27,7 +27,9 @@ _PARTS = re.compile(
 )
 _WORDS = frozenset({"pwd", "creds", "requirepass", "masterauth", "oldpwd", "authtoken", "otp", "mnemonic"})
 # These name one only as the last word: `session_cookie`, not `cookie_domain`.
-_LAST_WORDS = frozenset({"authorization", "cookie", "cookies", "jwt", "token", "pass", "passwords", "bearer"})
+_LAST_WORDS = frozenset(
+    {"authorization", "cookie", "cookies", "jwt", "token", "pass", "pw", "bindpw", "passwords", "bearer"}
+)
 _WHOLE = frozenset({"auth", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", "tls_key", "ssh_privatekey", "netrc"})
 _BEFORE_KEY = words_of(
     "access account api app auth client consumer deploy encryption enc hmac license master private secret server "
@@ -39,7 +41,9 @@ _PLAIN_KEYS = words_of(
     "json label lock lookup map message object partition primary public queue range record redis row routing search "
     "select shard sort topic translation unique"
 )
-_BEFORE_PASS = re.compile(r"(?:db|root|user|admin|mysql|pg|redis|smtp|mail|my|ftp|ldap|http|rabbitmq|mongo|sql)pass")
+_BEFORE_PASS = re.compile(
+    r"(?:db|root|user|admin|mysql|pg|redis|smtp|mail|my|ftp|ldap|http|rabbitmq|mongo|sql|(?:src|dest)?store|key)pass"
+)
 
 # A last word that says something about a secret, and not the secret: where it is, how long it lives, which one it is.
 _ABOUT = words_of(
@@ -53,7 +57,7 @@ _ABOUT = words_of(
     "title regex pattern charset  yaml yml json toml py go js ts java md html sh conf cfg ini xml properties log"
 )
 # `secret_id` and `access_key_id` are credentials of Vault and AWS.
-_SECRET_IDS = frozenset({("secret", "id"), ("key", "id"), ("session", "id")})
+_SECRET_IDS = frozenset({("secret", "id"), ("key", "id"), ("session", "id"), ("connect", "sid")})
 # Names of a Secret or of a key in one: `existingSecret: db`, `passwordKey: password`.
 _REFERENCES = frozenset(
     (first, second)
@@ -81,7 +85,7 @@ def is_secret_key(key: str) -> bool:
         return True
     if last in _ABOUT:
         return False
-    if "_".join(words) in _WHOLE or last in _LAST_WORDS or last.endswith(("token", "passwd")):
+    if "_".join(words) in _WHOLE or last in _LAST_WORDS or last.endswith(("token", "passwd", "sessionid", "sessid")):
         return True
     if qualified.isupper() and last == "key" and words[-2:-1] and words[-2] not in _PLAIN_KEYS:
         return True

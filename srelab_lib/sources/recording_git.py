@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from srelab_lib.redact import redact_text
 from srelab_lib.sources.gitops import Reader, deployments, repository_reader
 from srelab_lib.sources.incidents import Exchange, Incident
 
@@ -36,13 +37,13 @@ def git_exchanges(lists: Sequence[Exchange], repository: Path) -> list[Exchange]
 
 
 def recorded_reader(incident: Incident) -> Reader:
-    """What `repository_reader` is to a clone; a revision that was not recorded is not known."""
+    """What `repository_reader` is to a clone, redacted too; a revision that was not recorded is not known."""
     texts = {
         (item.path, item.params["revision"], item.params["previous"], item.params["path"]): str(item.body)
         for item in incident.exchanges("git")
     }
 
     def read(url: str, revision: str, previous: str | None, path: str) -> str:
-        return texts.get((url, revision, previous or "", path), "")
+        return redact_text(texts.get((url, revision, previous or "", path), ""))
 
     return read
