@@ -32,8 +32,6 @@ _EXPIRED = re.compile(
     r"|ERR_CERT_DATE_INVALID|expired certificate|certificate verify failed: certificate has expired",
     re.IGNORECASE,
 )
-
-
 _ALERTED = re.compile(r"alert certificate[ _]expired|tls: expired certificate|SSL alert number 45", re.IGNORECASE)
 """What a server logs when its client has refused its certificate."""
 _OF_CLIENT = re.compile(
@@ -45,8 +43,6 @@ _OF_CLIENT = re.compile(
 _CLIENT = re.compile(
     r"(?:\bclient:? |\bfrom )\[?(?P<address>[0-9a-f]{1,4}(?:[.:][0-9a-f]{0,4}){3,7}?)\]?(?=[:,\s]|$)", re.I
 )
-
-
 _EXPIRED_IN_EVENT = r"x509: certificate has expired|CERT_HAS_EXPIRED"
 """As TLS libraries word it: whoever may write an event can write prose about certificates."""
 
@@ -84,20 +80,14 @@ def check_client_certificate(s: Snapshot) -> Iterator[Finding]:
             continue
         ref = clients[0] if len(clients) == 1 else hit.object
         workload = view.workloads.get(ref) if ref != hit.object else None
-        held = [text for _, text in secrets_of(workload)] if workload else []
         whose = f"of {spoken(ref)}" if workload else "of a client"
+        held = [spec_fact(ref, setting=text) for _, text in secrets_of(workload)] if workload else []
         yield Finding(
             fault="tls_expired",
             object=ref,
             summary=f"{spoken(hit.object)} refuses the certificate {whose}",
             cause=f"the certificate {whose}, which it shows as a client, has expired",
-            facts=one_each(
-                [
-                    *hit.facts(),
-                    *(spec_fact(ref, setting=text) for text in held[:2]),
-                    *(symptoms(s, ref) if workload else ()),
-                ]
-            ),
+            facts=one_each([*hit.facts(), *held[:2], *symptoms(s, ref)]),
             since=hit.first,
             strength=3,
             related=(hit.object,),
@@ -117,10 +107,8 @@ def _clients(s: Snapshot, view: Net, hit: Hits) -> list[str]:
     found = {owners[pod] for address in named if (pod := pods.get(address)) in owners}
     if not found:
         own = [service for service in view.services.values() if hit.object in {one.ref for one in service.workloads}]
-        found = {call.caller for service in own for call in calls_to(view, list(all_failures(s)), service)} - {
-            hit.object
-        }
-    return sorted(found)
+        found = {call.caller for service in own for call in calls_to(view, all_failures(s), service)}
+    return sorted(found - {hit.object})
 
 
 def _names_tls(hit: Hits) -> bool:
