@@ -433,3 +433,15 @@ def test_a_changed_probe_is_at_fault_where_the_program_is_at_work_when_it_is_kil
 @pytest.mark.parametrize("name", ["trinkets", "glossary"])
 def test_no_candidate_stands_there_without_evidence(name: str) -> None:
     assert all(candidate.evidence for candidate in diagnosed(name).candidates)
+
+
+def test_who_asks_more_since_its_own_rollout_makes_no_flood() -> None:
+    asks = finding("vinylfair", "bad_deploy")
+    assert asks is not None
+    assert asks.summary.startswith("Deployment vinylfair/records-api calls Deployment vinylfair/stock far more often")
+    assert finding("vinylfair", "traffic_flood") is None
+    assert finding("skatehire", "traffic_flood") is not None, "its clients ask more"
+
+
+def test_a_credential_that_no_header_can_hold_is_told_with_its_secret() -> None:
+    assert "what it has from Secret chip-registry-token is malformed" in diagnosed("petpassport").verdict.cause

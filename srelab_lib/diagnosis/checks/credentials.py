@@ -43,6 +43,15 @@ _UNPRIVILEGED = re.compile(
 """What databases say to a client that they know, and that has not the right to what it asks for."""
 
 
+_NO_HEADER = re.compile(
+    r"(?:invalid|illegal|bad) (?:http )?(?:header|character)s? (?:field )?(?:value|in header)"
+    r".{0,80}(?:authorization|bearer|basic|token|api[_-]?key)"
+    r"|\bERR_INVALID_CHAR\b.{0,80}authorization",
+    re.IGNORECASE,
+)
+"""As HTTP libraries say it: `Invalid header value b'Bearer ...\\n'`."""
+
+
 def check_secret_rotated(s: Snapshot) -> Iterator[Finding]:
     """Log lines in which a server refuses a password, a key or a token that a Secret of the workload holds."""
     view = net(s)
@@ -91,6 +100,27 @@ def check_privilege_denied(s: Snapshot) -> Iterator[Finding]:
         )
 
 
+def check_malformed_credential(s: Snapshot) -> Iterator[Finding]:
+    """Log lines of a program that cannot send the credential which it has: no header can hold it."""
+    view = net(s)
+    for hit in hits(s, _NO_HEADER):
+        workload = view.workloads.get(hit.object)
+        held = list(secrets_of(workload)) if workload else []
+        names = list(dict.fromkeys(name for name, _ in held))
+        if len(hit.lines) < 2 or not names or not evident(s, hit):
+            continue
+        settings = [spec_fact(hit.object, setting=text) for _, text in held[:2]]
+        yield Finding(
+            fault="secret_rotated",
+            object=hit.object,
+            summary=f"{spoken(hit.object)} cannot send its credential, which no header can hold",
+            cause=f"what it has from Secret {', '.join(names)} is malformed, as by a line end that belongs to the file",
+            facts=one_each([*hit.facts(), *settings, *symptoms(s, hit.object)]),
+            since=hit.first,
+            related=tuple(object_ref("Secret", s.namespace, name) for name in names),
+        )
+
+
 def callers_first(view: Net, found: list[Hits]) -> list[Hits]:
     """Without the hits of a server whose caller logs the same: the fix is at the caller."""
     objects = {hit.object for hit in found}
@@ -118,4 +148,4 @@ def servers_of(view: Net, hit: Hits) -> list[str]:
     return list(dict.fromkeys(ref for x in services for ref in (x.ref, *(w.ref for w in x.workloads))))
 
 
-CHECKS: tuple[Check, ...] = (check_secret_rotated, check_privilege_denied)
+CHECKS: tuple[Check, ...] = (check_secret_rotated, check_privilege_denied, check_malformed_credential)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pandas as pd
 
 from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
-from srelab_lib.diagnosis.checks._facts import Check, change_fact, metric_fact, one_each, rows
+from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
@@ -30,6 +31,8 @@ LOGGED_FACTOR = 3.0
 """What a log tells is less sure: a program may not log all of its answers."""
 SPAN_SECONDS = 15
 """In which the answers of an access log are counted."""
+_RIGHT_AFTER = timedelta(seconds=90)
+"""A rate is taken over a span, and rises as late as that after a rollout."""
 _SATURATION = ("latency_p95_seconds", "error_ratio", "in_flight_requests", "waiting_requests", "cpu_throttled_ratio")
 
 _LIMITED = re.compile(
@@ -55,7 +58,7 @@ def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
     for ref in sorted({str(ref) for ref in [*s["onsets"]["object"], *s["logs"]["object"]] if ref}):
         facts = _flood(s, ref)
         felt = risen_signals(s, ref, *_SATURATION) or (symptoms(s, ref) if facts else ())
-        if not felt or not facts:
+        if not felt or not facts or _asking_more(s, ref, facts):
             continue
         yield Finding(
             fault="traffic_flood",
@@ -66,6 +69,37 @@ def check_traffic_flood(s: Snapshot) -> Iterator[Finding]:
             since=facts[0].time,
             related=_callers(s, ref),
         )
+
+
+def check_asks_more_often(s: Snapshot) -> Iterator[Finding]:
+    """A program that calls another one several times as often since its image changed, asked as often as before."""
+    for ref in sorted({str(ref) for ref in s["onsets"]["object"] if ref}):
+        facts = _flood(s, ref)
+        change = _asking_more(s, ref, facts) if facts else None
+        if change is None or not (symptoms(s, change["object"]) or symptoms(s, ref)):
+            continue
+        yield Finding(
+            fault="bad_deploy",
+            object=str(change["object"]),
+            summary=f"{spoken(change['object'])} calls {spoken(ref)} far more often since it has another image",
+            cause=f"for each of its own requests it sends more to {spoken(ref)}, whose {facts[0].text}",
+            facts=one_each([change_fact(change), *facts, *symptoms(s, change["object"])]),
+            since=facts[0].time,
+            related=(ref,),
+        )
+
+
+def _asking_more(s: Snapshot, ref: str, flood: list[Fact]) -> Row | None:
+    """The change of a caller's image right before a flood, where the caller is not asked more often itself."""
+    df = s["changes"]
+    images = df[df["field"].astype(str).str.endswith("].image") & df["old"].notna()]
+    callers = {caller for caller, called in calls_of(s).items() if ref in called}
+    for row in rows(images[images["object"].isin(callers)]):
+        right_after = flood[0].time is not None and timedelta(0) <= flood[0].time - row["time"] <= _RIGHT_AFTER
+        measured = not samples(s, row["object"], "request_rate").empty
+        if right_after and measured and not onsets_of(s, row["object"], "request_rate"):
+            return row
+    return None
 
 
 def _callers(s: Snapshot, ref: str) -> tuple[str, ...]:
@@ -202,4 +236,4 @@ def _grew(old: str | None, new: str | None) -> bool:
     return before is not None and after is not None and after > before
 
 
-CHECKS: tuple[Check, ...] = (check_traffic_flood, check_rate_limited, check_retry_storm)
+CHECKS: tuple[Check, ...] = (check_traffic_flood, check_asks_more_often, check_rate_limited, check_retry_storm)
