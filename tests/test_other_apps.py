@@ -447,16 +447,6 @@ def test_a_credential_that_no_header_can_hold_is_told_with_its_secret() -> None:
     assert "what it has from Secret chip-registry-token is malformed" in diagnosed("petpassport").verdict.cause
 
 
-def test_errors_since_a_variable_was_changed_are_its_rollouts_only_right_after() -> None:
-    assert diagnosed("skiffhire").verdict.summary.startswith(
-        "Deployment skiffhire/hire-api logs errors since its settings were changed."
-    )
-    s = diagnosed("skiffhire").snapshot
-    df = s["changes"].assign(time=s["changes"]["time"] - pd.Timedelta(minutes=3))
-    earlier = diagnose(replace(s, tables={**s.tables, "changes": df}))
-    assert earlier.verdict.fault == "exception_storm"
-
-
 def test_who_waits_for_a_topic_misses_it_after_a_while_and_a_note_beside_the_bus_is_no_change() -> None:
     verdict = diagnosed("hailsensors").verdict
     assert verdict.object == "ConfigMap/hailsensors/ingest-settings"

@@ -30,46 +30,37 @@ REACH = timedelta(minutes=10)
 SLACK = timedelta(seconds=30)
 """How much earlier than the change that brought it about something may be seen."""
 RIGHT_AFTER = timedelta(seconds=60)
-"""Within this time a program shows what its own change brought."""
+"""What came into being within this time before a change may be as well what did it."""
 FELT_AFTER = timedelta(seconds=120)
 """So long others may go on with what they had, before they miss what came from the readers of an edited ConfigMap."""
 FELT_SECONDS = 0.25
 """Requests that take less than this became slower and hurt nobody."""
-_SETTING = r"\]\.(?:args|command|env\[)"
 _ROLLOUT_KINDS = ("rollout", "image", "argo")
 
 
 def check_bad_deploy(s: Snapshot) -> Iterator[Finding]:
     """Rollouts of the window, and what became worse right after them."""
-    df, told_of = s["changes"], {finding.object for finding in check_new_program(s)}
+    df, told_of = s["changes"], {finding.object for finding in check_new_image(s)}
     for ref, change in _latest(rows(df[df["kind"].isin(_ROLLOUT_KINDS)])).items():
         told = _worse(s, ref, change["time"]) if ref not in told_of else []
         if told:
             yield _finding("bad_deploy", ref, change, told, f"the rollout of {spoken(ref)} made things worse", ())
 
 
-def check_new_program(s: Snapshot) -> Iterator[Finding]:
-    """Errors that a program logs since it has another image, or since its variables or arguments were just changed."""
+def check_new_image(s: Snapshot) -> Iterator[Finding]:
+    """Errors that a program logs since it has another image: it brought them itself."""
     df = s["changes"]
-    known = df[df["old"].notna()]
-    images = _latest(rows(known[known["field"].astype(str).str.endswith("].image")]))
-    settings = _latest(rows(known[known["field"].astype(str).str.contains(_SETTING)]))
+    images = _latest(rows(df[df["field"].astype(str).str.endswith("].image") & df["old"].notna()]))
     for storm in check_exception_storm(s):
-        image, setting = images.get(storm.object), settings.get(storm.object)
-        if image and storm.since and _follows(storm.since, image["time"]):
-            yield _brought(storm, image, "it has another image")
-        elif setting and storm.since and _follows(storm.since, setting["time"], RIGHT_AFTER):
-            yield _brought(storm, setting, "its settings were changed")
-
-
-def _brought(storm: Finding, change: Row, since: str) -> Finding:
-    return replace(
-        storm,
-        fault="bad_deploy",
-        summary=f"{spoken(storm.object)} logs errors since {since}",
-        facts=one_each([change_fact(change), *storm.facts]),
-        related=(),
-    )
+        change = images.get(storm.object)
+        if change and storm.since and _follows(storm.since, change["time"]):
+            yield replace(
+                storm,
+                fault="bad_deploy",
+                summary=f"{spoken(storm.object)} logs errors since it has another image",
+                facts=one_each([change_fact(change), *storm.facts]),
+                related=(),
+            )
 
 
 def check_answers_otherwise(s: Snapshot) -> Iterator[Finding]:
@@ -189,8 +180,8 @@ def _worse(s: Snapshot, ref: str, changed: datetime) -> list[Fact]:
     return [*facts, *(fact for hit in new for fact in hit.facts(2))]
 
 
-def _follows(time: datetime, changed: datetime, reach: timedelta = REACH) -> bool:
-    return changed - SLACK <= time <= changed + reach
+def _follows(time: datetime, changed: datetime) -> bool:
+    return changed - SLACK <= time <= changed + REACH
 
 
 def _finding(fault: str, ref: str, change: Row, told: list[Fact], summary: str, related: tuple[str, ...]) -> Finding:
@@ -209,7 +200,7 @@ def _finding(fault: str, ref: str, change: Row, told: list[Fact], summary: str, 
 
 CHECKS: tuple[Check, ...] = (
     check_bad_deploy,
-    check_new_program,
+    check_new_image,
     check_answers_otherwise,
     check_bad_config_edit,
     check_edit_felt_by_others,
