@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -281,13 +280,10 @@ def test_a_real_application_that_is_well_has_no_onset() -> None:
     assert onsets_table(table, TimeWindow.last(minutes=15, now=end)).empty
 
 
-def test_a_whole_namespace_takes_far_less_than_a_second() -> None:
+def test_the_noise_of_a_whole_namespace_is_no_change() -> None:
     rng = np.random.default_rng(3)
     parts = [
         metrics(("latency_p95_seconds", rng.lognormal(-2, 0.4, 180)), ref=f"Deployment/n/d{number}")
         for number in range(200)
     ]
-    table = pd.concat(parts, ignore_index=True)
-    began = time.process_time()
-    onsets_table(table, window(180))
-    assert time.process_time() - began < 1
+    assert onsets_table(pd.concat(parts, ignore_index=True), window(180)).empty
