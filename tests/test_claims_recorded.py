@@ -125,3 +125,10 @@ def test_a_time_that_is_none_in_a_log_line_ends_no_verification() -> None:
     line = {"id": "E1", "kind": "log", "object": "Pod/shop/web-1", "text": "ended 2026-99-99T99:99:99Z", "time": None}
     claim = verify("Five seconds after 2026-99-99 web-1 ended.", ["E1"], evidence_of([line]))
     assert claim.status == "struck"
+
+
+def test_a_name_that_is_struck_is_told_with_the_kind_before_it() -> None:
+    data = DATA["claims_thirtyfourth"]
+    claim = next(one for one in data["claims"] if "the container lockers being killed" in one["text"])
+    told = verify(claim["text"], claim["evidence"], evidence_of(data["evidence"][claim["recording"]]))
+    assert told.reason == "it says container lockers, and what it cites does not"

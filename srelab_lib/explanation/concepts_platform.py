@@ -88,15 +88,15 @@ PLATFORM: tuple[Concept, ...] = (
     event(
         "refused",
         r"\brefus\w*",
-        r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|(?:fail\w*|error|"
-        r"fatal)\W.*authentica|authenticat\w* fail|unauthori|"
+        r"refus|reject|denied|forbid|not allowed|econnrefused|reset by peer|violat|"
+        r"(?:fail\w*|error|fatal)\W.*authentica|authenticat\w* fail|unauthori|"
         r"x509|expired|invalid|\b4(?:01|03|29)\b|too many (?:clients|connections)|slots are reserved",
         (FAILED, UNREADY),
     ),
     event(
         "rejected",
-        r"\breject\w*|\bturn\w* (?:(?!down\b|away\b)[\w·]+ ){0,4}?(?:down|away)\b|\bdeclin(?:ed|"
-        r"es) (?:to(?! \d| zero)|the|it)\b",
+        r"\breject\w*|\bturn\w* (?:(?!down\b|away\b)[\w·]+ ){0,4}?(?:down|away)\b|"
+        r"\bdeclin(?:ed|es) (?:to(?! \d| zero)|the|it)\b",
         r"refus|reject|denied|forbid|violat|fail|unauthori|x509|expired|invalid|\b4\d\d\b|insufficient|"
         r"did ?n.t match|not match|"
         r"unavailable|nodes are available",

@@ -199,8 +199,8 @@ def _is_carried(gap: str, text: str, other: Quantity) -> bool:
 
 _ROUGHLY = r"(?:(?:about|around|some|nearly|almost|roughly|just over|just under|approximately) )?"
 _UNIT_FOLLOWS = re.compile(
-    rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of(?: the| its| a| an allowed|(?= \d[\d.]* (?:cores|"
-    rf"[KMGT]i?B)\b)))\s*{_ROUGHLY}"
+    rf"\s*(?:to|and|or|-|–|->|→|(?:out )?of(?: the| its| a| an allowed|"
+    rf"(?= \d[\d.]* (?:cores|[KMGT]i?B)\b)))\s*{_ROUGHLY}"
 )
 _UNIT_PRECEDES = re.compile(
     r"(?:\s*at (?:the )?p\d\d)?,?\s*(?:instead of|rather than|up from|"

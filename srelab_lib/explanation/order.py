@@ -85,8 +85,8 @@ _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 
 _SET = re.compile(
     r"\b(?:was|were|been|got) set to\b|"
-    r"· (?:was|were|had been) (?:cut|raised|lowered|reduced|increased|turned|switched|moved|pointed|"
-    r"bumped) (?:\w+ )?to\b"
+    r"· (?:was|were|had been) (?:cut|raised|lowered|reduced|increased|turned|switched|moved|pointed|bumped) "
+    r"(?:\w+ )?to\b"
 )
 
 

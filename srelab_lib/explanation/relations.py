@@ -122,8 +122,8 @@ _AMOUNT = rf"(?:\d[\w.]*|{'|'.join(WORDS)}|extra|additional|further)\b"
 _OF_AMOUNT = re.compile(
     rf"\b{_AMOUNT}[^.,;]{{0,40}}?\b(?:taken|removed|added)\b|\b(?:gain\w*|tak\w+|took|remov\w+|add\w*) (?:away |"
     rf"off |another )?{_AMOUNT}|"
-    r"\b(?:took|taken?|takes|gave|given) (?:away )?(?:the|a|one|its|an?other) (?:\w+ )?(?:pods?|"
-    r"replicas?|instances?)\b|"
+    r"\b(?:took|taken?|takes|gave|given) (?:away )?(?:the|a|one|its|an?other) (?:\w+ )?"
+    r"(?:pods?|replicas?|instances?)\b|"
     rf"\b(?:extra|additional|further)\b.*\b(?:they|which|that) (?:was|were) added"
 )
 _AMOUNTS = (("was removed", "fell"), ("was added", "rose"))

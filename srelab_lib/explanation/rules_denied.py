@@ -33,8 +33,8 @@ def changed_is_not_left(case: Case) -> str | None:
 
 
 _AT_OLD = re.compile(
-    r"\b(?:left|leav(?:es|ing)|kept|keep(?:s|ing)?|stay(?:s|ed)?|remain(?:s|"
-    r"ed)?)\b[^.;]{0,50}?\b(?:at|on) (?P<value>[\w./:@-]*\w)"
+    r"\b(?:left|leav(?:es|ing)|kept|keep(?:s|ing)?|stay(?:s|ed)?|remain(?:s|ed)?)\b"
+    r"[^.;]{0,50}?\b(?:at|on) (?P<value>[\w./:@-]*\w)"
 )
 
 

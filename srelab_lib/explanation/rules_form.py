@@ -156,8 +156,8 @@ _OF_KIND = re.compile(
 
 
 _NAMED_ONE = re.compile(
-    rf"(?<!that )(?<!which )(?<!that the )(?<!which the )\b(?:{_KIND}|"
-    rf"container) (?P<name>[a-z]{{4,}})(?= (?:was|is|were|are|has|had|got|gets|lost|went|did|does|can|could|cannot|"
+    rf"(?<!that )(?<!which )(?<!that the )(?<!which the )\b(?:{_KIND}|container) (?P<name>[a-z]{{4,}})"
+    r"(?= (?:was|is|were|are|has|had|got|gets|lost|went|did|does|can|could|cannot|"
     r"keeps|kept|fails|ran|runs|answers|refuses|became|being|\w+ed)\b)"
 )
 """`Deployment ticketing was`, `the container lockers being killed`: what stands between is what it is called."""
@@ -200,7 +200,7 @@ def kinds_are_right(case: Case) -> str | None:
             and _is_name(match["name"], case)
             and not any(stands(match["name"], fact.plain) for fact in case.held)
         ):
-            return f"it says {match['kind']} {match['name']}, and what it cites does not"
+            return f"it says {match[0]}, and what it cites does not"
     for kind, name in _OF_KIND.findall(case.claim.plain):
         if not any(_may_be(kind, name, fact) for fact in case.held):
             return f"it says {kind} {name}, and what it cites does not"

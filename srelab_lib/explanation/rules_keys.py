@@ -121,8 +121,8 @@ _SO_MANY = re.compile(
     re.IGNORECASE,
 )
 _SO_MANY_BEFORE = re.compile(
-    rf"(?<![\w./-])(?P<number>\d+|single|sole|{'|'.join(WORDS)}) {_STATE}(?P<other>) (?:replicas?|"
-    rf"pods?)\b(?! (?:short|less|fewer|more|too))",
+    rf"(?<![\w./-])(?P<number>\d+|single|sole|{'|'.join(WORDS)}) {_STATE}(?P<other>) "
+    rf"(?:replicas?|pods?)\b(?! (?:short|less|fewer|more|too))",
     re.IGNORECASE,
 )
 """`Just 1 available replica`."""

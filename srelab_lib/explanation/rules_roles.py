@@ -27,9 +27,10 @@ _ASKED = re.compile(r"://([a-z][a-z0-9-]*)(?=[:/.\s\"]|$)")
 """The host of an address, whether or not any fact is of it."""
 _BEFORE, _AFTER = re.compile(_CALLED, re.IGNORECASE), re.compile(_CALLS, re.IGNORECASE)
 _ANSWER, _NEVER = re.compile(_ANSWERS, re.IGNORECASE), re.compile("(?!)")
-_CALLS_OF = re.compile(r"\b(?:calls?|requests?|attempts?) (?:of|by|from) (?:the )?$", re.IGNORECASE)
+_CALL_OF = r"\b(?:calls?|requests?|attempts?) (?:of|by|from) (?:the )?"
+_CALLS_OF = re.compile(rf"{_CALL_OF}$", re.IGNORECASE)
 _TO_OTHER = re.compile(r" (?:to|on|at|for|against)\b")
-_CALLED_BY = re.compile(rf"{_CALLS_OF.pattern[:-1]}[\w-]+ (?:to|on|at|for|against) (?:the )?$", re.IGNORECASE)
+_CALLED_BY = re.compile(rf"{_CALL_OF}[\w-]+ (?:to|on|at|for|against) (?:the )?$", re.IGNORECASE)
 """`A call of orders to billing`: the first one is who calls, the second who is called."""
 
 

@@ -34,7 +34,6 @@ _FIGURES = tuple(
             rf"\b(?:we|one|you|i|nobody|no one) (?:can{_NOT}|can't|cannot|do{_NOT}|could{_NOT}|can) {_KNOW}\b",
             "it is not known",
         ),
-        (r"\b(?P<be>is|are) not gone(?: altogether| entirely| completely)?\b", r"\g<be> there"),
         (r"\bnever (?:below|under|less than)\b", "at least"),
         (r"\bnext to no(?P<thing> \w+)\b", r"little\g<thing>"),
         (r"\b(?P<of>\d\d)(?:st|nd|rd|th)[ -]percentile\b", r"p\g<of>"),

@@ -79,8 +79,8 @@ _NO_CALL = re.compile(
 _BY_CLIENT = re.compile(
     r"unexpected EOF on client connection|connection to client lost"
     r"|could not (?:receive data from|send data to) client"
-    r"|\bwhile (?:reading client|waiting for request|SSL handshaking|keepalive|"
-    r"sending (?:response )?to client|closing request)",
+    r"|\bwhile (?:reading client|waiting for request|SSL handshaking|keepalive"
+    r"|sending (?:response )?to client|closing request)",
     re.IGNORECASE,
 )
 """What a server says of a client that went away: it called nobody."""

@@ -18,8 +18,8 @@ ANSWERED = re.compile(
     r"\b(?:returned|answered|responded|replied|got|received)(?: with)?(?: an?)?(?: HTTP| status)? 5\d\d\b", re.I
 )
 _TO_FILE = re.compile(
-    r"\b(?:log(?:ging|s)?|error_log|access_log|log(?:[_ -]?(?:file|path))?)\b(?: (?:output|file|is|"
-    r"are|goes|written|set))*"
+    r"\b(?:log(?:ging|s)?|error_log|access_log|log(?:[_ -]?(?:file|path))?)\b"
+    r"(?: (?:output|file|is|are|goes|written|set))*"
     r"(?: (?:to|into|in|at))?[ =:]+[\"']?(?P<path>/(?!dev/|proc/)[\w./-]*\w)",
     re.IGNORECASE,
 )

@@ -26,8 +26,8 @@ MANY_TRIES = 10
 
 def check_poisonous_item(s: Snapshot) -> Iterator[Finding]:
     """Lines that tell of the same item with a rising count of tries, each of which ends in what cannot be read."""
-    for line_up in _by_item(s).values():
-        hit = by_workload(s, line_up)[0]
+    for lines in _by_item(s).values():
+        hit = by_workload(s, lines)[0]
         tries = [int(match["number"]) for line in hit.lines if (match := _TRIES.search(str(line["message"])))]
         if len(hit.lines) < MANY_TRIES or not hit.ongoing or tries[-1] - tries[0] < MANY_TRIES - 1:
             continue

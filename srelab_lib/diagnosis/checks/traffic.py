@@ -12,6 +12,7 @@ from srelab_lib.diagnosis.checks._calls import answered, called
 from srelab_lib.diagnosis.checks._evident import evident
 from srelab_lib.diagnosis.checks._facts import Check, Row, change_fact, metric_fact, one_each, rows
 from srelab_lib.diagnosis.checks._logs import Hits, by_workload, hits, matching
+from srelab_lib.diagnosis.checks._once import once
 from srelab_lib.diagnosis.checks._services import Net, net
 from srelab_lib.diagnosis.checks._symptoms import (
     access_statuses,
@@ -108,6 +109,7 @@ def _callers(s: Snapshot, ref: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(caller.ref for service in own for caller in view.callers(service)))
 
 
+@once
 def _flood(s: Snapshot, ref: str) -> list[Fact]:
     """The rise of the request rate to FLOOD_FACTOR and more, by metrics, else by the access log."""
     risen = [row for row in onsets_of(s, ref, "request_rate") if row["after"] >= FLOOD_FACTOR * max(row["before"], 0.1)]
