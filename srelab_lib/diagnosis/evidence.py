@@ -14,7 +14,7 @@ FACT_TOKENS = 160
 """Longest single fact: one hostile log line must not push out everything else."""
 LEAD_FACTS, OTHER_FACTS = 8, 3
 KEPT_FREE_TOKENS = 600
-"""So much of the budget is for the first fact of every candidate: none stands there without evidence."""
+"""So much of the budget is for the first facts of the candidates, so that they do not stand there without evidence."""
 CUT = "…"
 _OF_FIELDS = frozenset({"status", "spec"})
 """Kinds of fact that are a list of `key=value`."""
@@ -56,11 +56,10 @@ def _firsts(ranked: Sequence[Ranked], leading: Sequence[Fact]) -> dict[Fact, int
     """The first fact of each candidate, with what it costs; as many as fit into what is kept free."""
     found: dict[Fact, int] = {}
     for item in ranked:
-        own = [_fullest(fact, leading) for fact in _own_facts(item)[:1]]
-        for fact in own:
-            shown = Evidence(id="E10", kind=fact.kind, object=fact.object, text=_bounded(fact.text), time=fact.time)
-            if sum(found.values()) + _cost(shown) <= KEPT_FREE_TOKENS:
-                found[fact] = _cost(shown)
+        fact = _fullest(_own_facts(item)[0], leading)
+        shown = Evidence(id="E10", kind=fact.kind, object=fact.object, text=_bounded(fact.text), time=fact.time)
+        if sum(found.values()) + _cost(shown) <= KEPT_FREE_TOKENS:
+            found[fact] = _cost(shown)
     return found
 
 

@@ -14,7 +14,7 @@ A claim is kept when nothing in it goes beyond, or against, the facts that it ci
 * a denial of what the facts state (an event, a direction, a field's value), a statement of what they deny, "still" of
   what they end, and a success where they tell of trouble only;
 * a rise that was a fall, an addition that was a removal, old and new value swapped;
-* cause and effect swapped, of which one in five passes (ARCHITECTURE.md): what was declared or changed, how the
+* cause and effect swapped, of which up to one in five passes (ARCHITECTURE.md): what was declared or changed, how the
   process ended, that it did so again, that it gets no traffic, what users felt, what controllers and alerts say; the
   later of these is no cause of the earlier, what is dated later came not before, and no fact says why a person changed
   something;
